@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ * The HTTP API on a unix socket (libmicrohttpd inside our epoll loop) over the store. docs/api.md is
+ * its reference. It sees the model only; what the daemon does with a change comes by hooks.
+ */
+#ifndef VPCD_API_API_H
+#define VPCD_API_API_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "lib/event.h"
+#include "lib/json.h"
+#include "model/store.h"
+
+struct api;
+
+/* Calls into the daemon. All are called from the loop's thread. */
+struct api_hooks {
+	void *arg;
+	/* Calls done(done_arg, steps_failed) from the loop (never from within) once what was committed
+	 * up to `revision` is applied. Returns a ticket for forget(). */
+	uint64_t (*when_applied)(void *arg, uint64_t revision, void (*done)(void *done_arg),
+				 void *done_arg);
+	void (*forget)(void *arg, uint64_t ticket);
+	/* Members for GET /v1/status, beside what the API knows itself. */
+	struct json *(*status)(void *arg);
+	/* Prometheus text, beside the API's own series. */
+	void (*metrics)(void *arg, struct buf *out);
+	/* {"ControlSocket": path, "LogFile": path, "NetnsPath": path} of an instance, function or
+	 * internet host; NULL: it has none (yet). */
+	struct json *(*sandbox)(void *arg, const char *id);
+};
+
+struct api_config {
+	struct event_loop *loop;
+	struct store *store;
+	int listen_fd; /* a listening unix socket; the API takes it over */
+	gid_t gid;     /* members (and root, and our own uid) may speak; -1: root and own uid only */
+	struct api_hooks hooks;
+};
+
+int api_start(const struct api_config *cfg, struct api **ret, struct err *e);
+void api_stop(struct api *a); /* ends open connections; NULL ok */
+
+#endif

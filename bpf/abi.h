@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT
+ * The specification of the data plane: what programs and daemon share. Included by both; plain C
+ * types of linux/types.h only. Every struct is fully named (padding too) and zeroed before use, so
+ * that keys compare and values diff by memcmp.
+ *
+ * Numbers (vpc, subnet, table, group set, …) are bound by the daemon and recorded in the `names`
+ * map; an ENI is known by the interface index of its host-side veth, which is never reused.
+ */
+#ifndef VPCD_BPF_ABI_H
+#define VPCD_BPF_ABI_H
+
+#include <linux/types.h>
+
+/* Stands in the pin path: programs and maps of another version are never mixed. */
+#define ABI_VERSION 1
+
+/* An address of either family, network order; IPv4 is v4-mapped. Family stands beside it. */
+struct ip128 {
+	union {
+		__u8 b[16];
+		__be32 w[4];
+	};
+};
+
+#define VPC_INTERNET 1 /* the built-in pseudo-VPC */
+#define VPC_SERVICE  2 /* the service namespace's first foot: resolver, metadata */
+#define VPC_FIRST    16
+
+/* The router's MAC on every link. */
+#define ROUTER_MAC {0x0a, 0xff, 0xff, 0xff, 0xff, 0x01}
+
+/* Verdicts. The reason is return value of every gate, metric, drop event and API string: ONE list.
+ * X(name, text). The order is ABI. */
+#define DROP_REASONS(X)                                                                            \
+	X(NONE, "forwarded")                                                                       \
+	X(TRUNCATED, "packet shorter than its headers say")                                        \
+	X(MALFORMED, "malformed header")                                                           \
+	X(VLAN, "VLAN tag")                                                                        \
+	X(ETHERTYPE, "unknown EtherType")                                                          \
+	X(MULTICAST, "broadcast or multicast")                                                     \
+	X(IP_OPTIONS, "IP options")                                                                \
+	X(FAMILY, "IPv6 not enabled")                                                              \
+	X(FRAGMENT, "fragment without its first")                                                  \
+	X(CHECKSUM_START, "partial checksum not at its own L4 header")                             \
+	X(NO_ENI, "interface is not attached")                                                     \
+	X(SOURCE_MAC, "source MAC is not the interface's")                                         \
+	X(SOURCE_ADDRESS, "source address is not the interface's")                                 \
+	X(DEST_MAC, "destination MAC is not the next hop's")                                       \
+	X(ARP, "ARP that nobody answers")                                                          \
+	X(TTL, "TTL expired")                                                                      \
+	X(LINK_LOCAL, "link-local address without a service")                                      \
+	X(SG_EGRESS, "no egress rule of the sender's groups matches")                              \
+	X(ACL_EGRESS, "network ACL denies leaving the subnet")                                     \
+	X(NO_ROUTE, "no route")                                                                    \
+	X(BLACKHOLE, "the route's target is gone")                                                 \
+	X(LOOP, "too many hops")                                                                   \
+	X(NO_DESTINATION, "no interface has the destination address")                              \
+	X(DEST_CHECK, "destination is not the receiving interface's address")                      \
+	X(IGW_NO_PUBLIC_IP, "internet gateway: source has no public address")                      \
+	X(IGW_PRIVATE_DESTINATION, "internet gateway: RFC 1918 or RFC 6598 destination")           \
+	X(IGW_PRIVATE_SOURCE, "internet gateway: RFC 1918 or RFC 6598 source")                     \
+	X(IGW_UNASSOCIATED, "internet gateway: nobody holds the public address")                   \
+	X(NAT_UNSOLICITED, "NAT gateway: no flow for this packet")                                 \
+	X(NAT_PROTOCOL, "NAT gateway: protocol other than TCP, UDP, ICMP")                         \
+	X(NAT_PORTS, "NAT gateway: no free port to this destination")                              \
+	X(NAT_FRAGMENT, "NAT gateway: TCP or ICMP fragment")                                       \
+	X(NAT_STATE, "NAT gateway is not available")                                               \
+	X(ACL_INGRESS, "network ACL denies entering the subnet")                                   \
+	X(SG_INGRESS, "no ingress rule of the receiver's groups matches")                          \
+	X(MTU, "larger than the path's MTU")                                                       \
+	X(FLOW_RACE, "flow entry still being claimed")                                             \
+	X(FLOW_TABLE_FULL, "flow table is full")                                                   \
+	X(FLOW_QUOTA, "connection tracking allowance exceeded")                                    \
+	X(ICMP_ERROR, "ICMP error that quotes no flow")                                            \
+	X(SERVICE_RATE, "link-local allowance exceeded")                                           \
+	X(INTERNAL, "internal limit")
+
+enum drop_reason {
+#define DROP_ENUM(name, text) DROP_##name,
+	DROP_REASONS(DROP_ENUM)
+#undef DROP_ENUM
+		DROP_REASON_COUNT
+};
+
+/* ---- configuration, one element, mmapable: stores are atomic and seen at once ---- */
+
+struct dp_config {
+	__u64 clock_offset_ns; /* virtual time = CLOCK_MONOTONIC + this */
+	__u32 generation;      /* routes and ACLs: older flows walk again */
+	__u32 group_generation; /* group rules: older untracked flows walk again */
+	__u32 service_ifindex; /* the service namespace's first foot */
+	__u32 reserved;
+};
+
+/* ---- enis: HASH, interface index -> struct eni ---- */
+
+enum eni_flags {
+	ENI_SOURCE_DEST_CHECK = 1,
+	ENI_ALWAYS_TRACKED = 2, /* functions, gateways */
+	ENI_INTERNET = 4,	/* lies in the internet pseudo-VPC: no groups, no ACL */
+	ENI_SERVICE = 8,	/* the service namespace's first foot */
+};
+
+enum output_mode { OUTPUT_PEER, OUTPUT_REDIRECT }; /* veth's peer; a TAP or other device */
+
+struct eni {
+	__u32 vpc, subnet;
+	__u32 groups; /* group set: index of `group_rules`; 0: no groups, everything passes */
+	__u32 flags;  /* enum eni_flags */
+	struct ip128 address; /* primary private */
+	__be32 service_address; /* its unique address as the service namespace sees it; 0: none */
+	__u16 mtu;
+	__u8 mac[6];
+	__u8 output; /* enum output_mode */
+	__u8 reserved[3];
+};
+
+/* ---- subnets: HASH, number -> struct subnet; vpcs: HASH, number -> struct vpc ---- */
+
+struct subnet_entry {
+	__u32 vpc;
+	__u32 route_table;
+	__u32 acl; /* index of `acl_rules`; 0: allow everything */
+	__u32 reserved;
+	struct ip128 router; /* IPv4 router address */
+};
+
+enum vpc_flags { VPC_DNS_SUPPORT = 1 };
+
+struct vpc_entry {
+	__u32 flags;
+	__u32 reserved;
+	struct ip128 resolver; /* primary block + 2 */
+};
+
+/* ---- addresses: HASH, (vpc, family, address) -> who holds it ---- */
+
+struct addr_key {
+	__u32 vpc;
+	__u8 family; /* AF_INET, AF_INET6 */
+	__u8 reserved[3];
+	struct ip128 address;
+};
+
+enum addr_kind {
+	ADDR_ENI = 1,	 /* an interface's private (or internet host's) address */
+	ADDR_PUBLIC = 2, /* in VPC_INTERNET: an elastic IP, 1:1 to `other` in VPC `vpc` */
+	ADDR_NAT = 3,	 /* a NAT gateway's private address, or in VPC_INTERNET its elastic IP */
+};
+
+struct addr_entry {
+	__u32 kind;
+	__u32 ifindex; /* ENI (ADDR_ENI, ADDR_PUBLIC) or NAT gateway number (ADDR_NAT) */
+	__u32 vpc;     /* of the ENI or gateway */
+	__u32 gateway; /* ADDR_ENI and ADDR_PUBLIC: the VPC's internet gateway number, 0: none */
+	struct ip128 other; /* ADDR_ENI: its elastic IP (zero: none); ADDR_PUBLIC: private address */
+};
+
+/* ---- routes: LPM_TRIE. The fixed part (table, family) is always matched whole. ---- */
+
+struct route_key {
+	__u32 prefixlen; /* 64 + prefix length in 128-bit terms */
+	__u32 table;
+	__u8 family;
+	__u8 reserved[3];
+	struct ip128 address;
+};
+
+enum route_target {
+	TARGET_BLACKHOLE,
+	TARGET_LOCAL,
+	TARGET_INTERNET_GATEWAY, /* id: its number */
+	TARGET_NAT_GATEWAY,	 /* id: key of `nats` */
+	TARGET_ENI,		 /* id: interface index */
+};
+
+struct route_entry {
+	__u32 target; /* enum route_target */
+	__u32 id;
+};
+
+/* ---- nats: HASH, number -> struct nat_entry ---- */
+
+enum nat_flags { NAT_AVAILABLE = 1, NAT_IS_PUBLIC = 2 };
+
+struct nat_entry {
+	__u32 vpc, subnet;
+	__u32 flags;
+	__u32 gateway;	       /* internet gateway number of its VPC, 0: none */
+	__u32 ifindex;	       /* identity of its ENI: keys of flows, drop counters; no link has it */
+	__u32 reserved;
+	struct ip128 address;  /* private, in its subnet */
+	struct ip128 public_address;
+};
+
+/* nat_stats: PERCPU_HASH, number -> struct nat_stats */
+struct nat_stats {
+	__u64 connection_attempts, connections_established, error_port_allocation, idle_timeouts;
+	__u64 packets_out, bytes_out, packets_in, bytes_in, packets_dropped;
+};
+
+/* ---- rules: bit-vector classifiers (Lucent bit vector) ----
+ *
+ * A classifier is a list of at most RULES_MAX rules; bit n stands for rule n. An address, a
+ * (protocol, port) and, for groups, the peer's group set each give a bitmap of matching rules;
+ * match = (addr | peer) & port. `group_rules` and `acl_rules` are mmapable arrays: ONE 8-byte store
+ * switches both directions. Classifier 0 matches nothing (groups) or allows all (ACLs).
+ */
+#define RULES_MAX   1024
+#define RULES_WORDS (RULES_MAX / 64)
+
+struct rules_pair {
+	__u32 in, out; /* classifier ids */
+};
+
+struct rules_bitmap {
+	__u64 w[RULES_WORDS];
+};
+
+/* classifiers: HASH, id -> struct classifier */
+struct classifier {
+	__u32 words; /* words of the bitmaps in use */
+	__u32 reserved;
+	struct rules_bitmap deny;      /* ACLs: rules whose action is deny */
+	struct rules_bitmap untracked; /* groups: rules open to 0.0.0.0/0 (::/0) that alone would
+					* leave a TCP or UDP flow untracked */
+};
+
+/* rule_addresses: LPM_TRIE -> struct rules_bitmap (covering prefixes' rules included) */
+struct rule_addr_key {
+	__u32 prefixlen; /* 64 + prefix length in 128-bit terms */
+	__u32 classifier;
+	__u8 family;
+	__u8 reserved[3];
+	struct ip128 address;
+};
+
+/* rule_ports: LPM_TRIE -> struct rules_bitmap. ICMP: port = type << 8 | code. */
+struct rule_port_key {
+	__u32 prefixlen; /* 32: any protocol; 48: protocol; 48 + n: n bits of the port */
+	__u32 classifier;
+	__u8 family_zero; /* always 0; family is matched by address */
+	__u8 protocol;
+	__be16 port;
+};
+
+/* rule_peers: HASH -> struct rules_bitmap: rules that refer to a group in the peer's set */
+struct rule_peer_key {
+	__u32 classifier;
+	__u32 groups; /* the peer's group set */
+};
+
+/* ---- flows: HASH ----
+ *
+ * A packet as seen at the ENI where it entered the fabric. Both directions are entered when a flow
+ * is admitted; a half's other half is found by swapping: {output ifindex, rewritten dst and src}.
+ */
+struct flow_key {
+	__u32 ifindex;
+	__u8 family;
+	__u8 protocol;
+	__u16 reserved;
+	__be16 sport, dport; /* ICMP echo: identifier in both; other ICMP: type << 8 | code, 0 */
+	struct ip128 saddr, daddr;
+};
+
+enum flow_state { FLOW_CLAIMED = 1, FLOW_LIVE, FLOW_CLOSED, FLOW_DEAD };
+
+enum flow_flags {
+	FLOW_REPLY = 1,		/* the half that the opener did not send */
+	FLOW_SNAT = 2, FLOW_DNAT = 4, /* this half rewrites source, destination */
+	FLOW_TRACKED_OUT = 8,	/* the opener's egress gate passed, tracked */
+	FLOW_TRACKED_IN = 16,	/* the receiver's ingress gate passed, tracked */
+	FLOW_ACL_UNKNOWN = 32,	/* this half has not walked yet */
+	FLOW_SEEN_FIN = 64, FLOW_SEEN_RST = 128, FLOW_ESTABLISHED = 256,
+	FLOW_NAT = 512, /* goes through a NAT gateway */
+};
+
+struct flow {
+	__u32 state; /* enum flow_state, changed by compare-and-swap only */
+	__u32 generation;
+	__u64 last_seen_ns; /* virtual time */
+	__u64 packets, bytes;
+	struct ip128 saddr, daddr; /* as rewritten */
+	__be16 sport, dport;
+	__u32 output_ifindex;
+	__u8 dmac[6];
+	__u16 mtu;
+	__u16 flags; /* enum flow_flags */
+	__u16 group_generation; /* low bits of the generation at admission */
+	__u8 output; /* enum output_mode */
+	__u8 reserved[3];
+	__u32 nat; /* NAT gateway number, 0: none */
+};
+
+/* Idle time-outs, seconds of virtual time (SEMANTICS.md, Tracking; NAT gateways: 350 s). */
+#define TIMEOUT_TCP_ESTABLISHED 432000
+#define TIMEOUT_TCP_OPENING	60
+#define TIMEOUT_TCP_CLOSING	30
+#define TIMEOUT_UDP		30
+#define TIMEOUT_UDP_STREAM	180
+#define TIMEOUT_ICMP		30
+#define TIMEOUT_OTHER		600
+#define TIMEOUT_NAT		350
+
+/* ---- drops: PERCPU_HASH ---- */
+
+struct drop_key {
+	__u32 ifindex; /* ENI at which the packet entered */
+	__u32 reason;  /* enum drop_reason */
+};
+
+struct counter {
+	__u64 packets, bytes;
+};
+
+/* ---- names: HASH, the daemon's allocator, recovered at start; programs do not read it ---- */
+
+#define NAME_MAX_LEN 60
+struct name_key {
+	char name[NAME_MAX_LEN]; /* "eni:eni-0a1…", "vpc:vpc-…", "groups:<hash>", zero padded */
+};
+
+/* ---- the dry entry point: context in and out by cb ---- */
+
+struct trace_result { /* skb->cb[0..4] after BPF_PROG_TEST_RUN of eni_trace */
+	__u32 reason;
+	__u32 output_ifindex;
+	__u32 flags; /* enum flow_flags */
+	__u32 hops;
+	__u32 reserved;
+};
+
+#endif

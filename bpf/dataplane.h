@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ * The data plane's user-space half and the only user of libbpf: loads and pins the programs, adopts
+ * pinned ones, and reads and writes the maps of abi.h. It knows keys and values, no model object.
+ */
+#ifndef VPCD_BPF_DATAPLANE_H
+#define VPCD_BPF_DATAPLANE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/abi.h"
+#include "lib/err.h"
+
+struct dataplane;
+
+struct dataplane_config {
+	const char *pin_dir; /* on a bpffs; made if absent; NULL: nothing is pinned (tests) */
+	uint32_t max_flows;  /* entries of the flow table, both directions; 0: 262144 */
+	uint32_t max_enis;   /* 0: 8192; the other maps are sized from it */
+};
+
+/* Loads the programs; maps that are pinned under pin_dir/v<ABI_VERSION>/ are taken over with what
+ * they hold. A kernel that lacks a needed feature is named in *e. */
+int dataplane_open(const struct dataplane_config *cfg, struct dataplane **ret, struct err *e);
+void dataplane_close(struct dataplane *dp); /* pins stay; NULL ok */
+/* Removes the pins of every ABI version below pin_dir. */
+int dataplane_purge(const char *pin_dir, struct err *e);
+
+/* Descriptors of the programs, for attaching; owned by dp. */
+int dataplane_eni_prog(const struct dataplane *dp);
+int dataplane_trace_prog(const struct dataplane *dp);
+/* Whether the kernel can check CHECKSUM_PARTIAL headers (bpf_cast_to_kern_ctx, 6.2). */
+bool dataplane_checks_checksum_start(const struct dataplane *dp);
+
+/* The maps that the daemon writes. Key and value types: abi.h. */
+enum dp_map {
+	DP_ENIS, DP_SUBNETS, DP_VPCS, DP_ADDRESSES, DP_ROUTES, DP_NATS, DP_CLASSIFIERS,
+	DP_RULE_ADDRESSES, DP_RULE_PORTS, DP_RULE_PEERS, DP_NAMES, DP_MAP_COUNT
+};
+size_t dataplane_key_size(enum dp_map map);
+size_t dataplane_value_size(enum dp_map map);
+const char *dataplane_map_name(enum dp_map map);
+
+/* Batched. keys and values: n packed items. On failure the items before the failing one are done. */
+int dataplane_update(struct dataplane *dp, enum dp_map map, const void *keys, const void *values,
+		     size_t n, struct err *e);
+/* Absent keys are no error. */
+int dataplane_delete(struct dataplane *dp, enum dp_map map, const void *keys, size_t n,
+		     struct err *e);
+/* Calls fn for every entry; a non-zero return ends the walk and is returned. */
+int dataplane_dump(struct dataplane *dp, enum dp_map map,
+		   int (*fn)(void *arg, const void *key, const void *value), void *arg,
+		   struct err *e);
+
+/* The mmapable arrays: one atomic 8-byte store each. set: index below dataplane_group_sets(). */
+uint32_t dataplane_group_sets(const struct dataplane *dp);
+void dataplane_set_group_rules(struct dataplane *dp, uint32_t set, struct rules_pair pair);
+struct rules_pair dataplane_group_rules(const struct dataplane *dp, uint32_t set);
+void dataplane_set_acl_rules(struct dataplane *dp, uint32_t acl, struct rules_pair pair);
+struct rules_pair dataplane_acl_rules(const struct dataplane *dp, uint32_t acl);
+
+void dataplane_bump_generation(struct dataplane *dp);
+void dataplane_bump_group_generation(struct dataplane *dp);
+void dataplane_set_service(struct dataplane *dp, uint32_t ifindex);
+
+/* Virtual time in ns, and moving it forward. */
+uint64_t dataplane_now(const struct dataplane *dp);
+void dataplane_clock_advance(struct dataplane *dp, uint64_t ns);
+
+/* ---- flows ---- */
+
+struct flow_stats {
+	uint64_t entries, live, collected, timed_out;
+};
+/* One bounded slice of collection: looks at up to `budget` entries from where the last slice ended,
+ * marks expired and closed pairs DEAD, deletes those whose grace period is over. */
+int dataplane_collect(struct dataplane *dp, size_t budget, struct flow_stats *ret, struct err *e);
+/* Ends all flows that enter or leave by this interface (detach). */
+int dataplane_end_flows(struct dataplane *dp, uint32_t ifindex, struct err *e);
+int dataplane_flows(struct dataplane *dp,
+		    int (*fn)(void *arg, const struct flow_key *k, const struct flow *f), void *arg,
+		    struct err *e);
+
+/* ---- counters ---- */
+
+const char *drop_reason_name(enum drop_reason r); /* "SG_INGRESS" */
+const char *drop_reason_text(enum drop_reason r);
+int dataplane_drops(struct dataplane *dp,
+		    int (*fn)(void *arg, const struct drop_key *k, const struct counter *c),
+		    void *arg, struct err *e);
+int dataplane_nat_stats(struct dataplane *dp, uint32_t nat, struct nat_stats *ret, struct err *e);
+/* Forgets an interface's drop counters. */
+int dataplane_forget_counters(struct dataplane *dp, uint32_t ifindex, struct err *e);
+
+/* Runs the dry entry point on a frame (Ethernet header on) as if it entered by ifindex; call from a
+ * thread in the fabric namespace. Changes nothing. */
+int dataplane_trace(struct dataplane *dp, uint32_t ifindex, const void *frame, size_t len,
+		    struct trace_result *ret, struct err *e);
+
+#endif

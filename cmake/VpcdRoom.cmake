@@ -1,0 +1,36 @@
+# A room is a folder, a static library, and an include root that shows that folder alone: sources
+# write #include "lib/err.h", and a header of a room that is not among USES does not compile.
+#
+#   vpcd_room(model USES lib PKGS sqlite3 SOURCES store.c ...)
+function(vpcd_room name)
+  cmake_parse_arguments(R "" "" "USES;PKGS;LIBS;SOURCES" ${ARGN})
+  set(root ${CMAKE_BINARY_DIR}/include/${name})
+  file(MAKE_DIRECTORY ${root})
+  file(CREATE_LINK ${CMAKE_SOURCE_DIR}/${name} ${root}/${name} SYMBOLIC)
+  add_library(vpcd_${name} STATIC ${R_SOURCES})
+  target_include_directories(vpcd_${name} PUBLIC ${root})
+  foreach(use ${R_USES})
+    target_link_libraries(vpcd_${name} PUBLIC vpcd_${use})
+  endforeach()
+  foreach(pkg ${R_PKGS})
+    if(NOT TARGET PkgConfig::${pkg})
+      pkg_check_modules(${pkg} REQUIRED IMPORTED_TARGET GLOBAL ${pkg})
+    endif()
+    target_link_libraries(vpcd_${name} PRIVATE PkgConfig::${pkg})
+  endforeach()
+  target_link_libraries(vpcd_${name} PRIVATE ${R_LIBS})
+endfunction()
+
+# One cmocka program, registered with ctest under its file's name.
+#
+#   vpcd_unit_test(store_test USES model)
+function(vpcd_unit_test name)
+  cmake_parse_arguments(T "" "" "USES;LABELS" ${ARGN})
+  add_executable(${name} ${name}.c)
+  foreach(use ${T_USES})
+    target_link_libraries(${name} PRIVATE vpcd_${use})
+  endforeach()
+  target_link_libraries(${name} PRIVATE cmocka)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "unit;${T_LABELS}" TIMEOUT 120)
+endfunction()

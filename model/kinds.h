@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT
+ * The resource kinds' structs: the data model of vpcd at a glance. The tables and checks live in
+ * kinds/<kind>.c. char * members that end in _id are references (ids); `struct list` members name
+ * their item type.
+ */
+#ifndef VPCD_MODEL_KINDS_H
+#define VPCD_MODEL_KINDS_H
+
+#include "model/schema.h"
+
+struct vpc {
+	struct object o;
+	struct cidr cidr_block;
+	struct list secondary_cidr_blocks; /* struct cidr */
+	bool enable_dns_support;	   /* default true */
+	bool enable_dns_hostnames;	   /* default false */
+	char *state;			   /* computed: "available" */
+};
+
+struct subnet {
+	struct object o;
+	char *vpc_id;
+	struct cidr cidr_block;
+	char *availability_zone; /* default <region>a */
+	bool map_public_ip_on_launch;
+	char *route_table_id; /* NULL: the VPC's main table. "RouteTableId" */
+	char *network_acl_id; /* NULL: the VPC's default ACL. "NetworkAclId" */
+	char *state;
+};
+
+/* A route's target is exactly one of the *_id; a dangling one makes the route a blackhole. */
+struct route {
+	struct cidr destination; /* "DestinationCidrBlock" */
+	char *gateway_id;	 /* igw-… */
+	char *nat_gateway_id;
+	char *network_interface_id;
+	char *instance_id;
+};
+
+struct route_table {
+	struct object o;
+	char *vpc_id;
+	bool main;	    /* made with the VPC; exactly one a VPC */
+	struct list routes; /* struct route, without the implied local ones */
+};
+
+struct internet_gateway {
+	struct object o;
+	char *vpc_id; /* attachment; NULL: detached */
+};
+
+struct nat_gateway {
+	struct object o;
+	char *subnet_id;
+	int connectivity_type; /* enum nat_connectivity */
+	char *allocation_id;   /* elastic IP, for a public one */
+	char *network_interface_id; /* computed: its ENI */
+	char *state;		    /* computed: pending available failed deleting deleted */
+	char *failure_code, *failure_message;
+};
+enum nat_connectivity { NAT_PUBLIC, NAT_PRIVATE };
+
+struct elastic_ip {
+	struct object o;
+	struct ip public_ip;	    /* given, or allocated from the pool */
+	char *network_interface_id; /* association; NULL: none */
+	struct ip private_ip;	    /* "PrivateIpAddress": default the ENI's primary one */
+};
+
+struct security_group {
+	struct object o;
+	char *vpc_id;
+	char *group_name;
+	char *description;
+};
+
+struct security_group_rule {
+	struct object o;
+	char *group_id;
+	bool is_egress;
+	int ip_protocol;	   /* -1: all */
+	int64_t from_port, to_port; /* -1: all; ICMP: type and code */
+	struct cidr cidr_ipv4, cidr_ipv6; /* one of these three */
+	char *referenced_group_id;
+	char *description;
+};
+
+struct network_acl_entry {
+	int64_t rule_number;
+	bool egress;
+	int protocol;
+	int64_t from_port, to_port;
+	struct cidr cidr_block;
+	int rule_action; /* enum acl_action */
+};
+enum acl_action { ACL_ALLOW, ACL_DENY };
+
+struct network_acl {
+	struct object o;
+	char *vpc_id;
+	bool is_default;
+	struct list entries; /* struct network_acl_entry */
+};
+
+enum interface_type { INTERFACE_INTERFACE, INTERFACE_NAT_GATEWAY, INTERFACE_LAMBDA };
+struct network_interface {
+	struct object o;
+	char *subnet_id;
+	struct ip private_ip_address;
+	struct list groups; /* char *: security group ids; empty input: the VPC's default group */
+	struct mac mac_address;
+	bool source_dest_check; /* default true */
+	int interface_type;	/* enum interface_type */
+	char *attachment_id;	/* computed: id of the instance, function or NAT gateway that has it */
+	char *description;
+	char *status;	  /* computed: available in-use failed */
+	char *status_reason;
+};
+
+/* What instance, function and internet host have in common: a sandbox runs it. */
+struct sandbox {
+	struct list command;	  /* char * */
+	struct map environment;
+	struct list capabilities; /* char *: "net_raw" …, without CAP_ */
+	char *directory;	  /* "WorkingDirectory" */
+	int desired_state;	  /* enum sandbox_desired: "DesiredState" running|stopped */
+	int stdio;		  /* enum sandbox_stdio: "Stdio" log|attach: attach waits for a client */
+	bool auto_remove;	  /* "AutoRemove": delete the object when the command ends */
+	char *netns_path;	  /* "NetnsPath": a namespace of somebody else; no process of ours */
+	char *state;		  /* computed: pending running stopped failed */
+	char *state_reason;	  /* computed */
+	int64_t exit_code;	  /* computed; -1 while none */
+};
+enum sandbox_desired { SANDBOX_RUNNING, SANDBOX_STOPPED };
+enum sandbox_stdio { STDIO_LOG, STDIO_ATTACH };
+
+struct instance {
+	struct object o;
+	char *subnet_id;
+	struct ip private_ip_address; /* input for its ENI; allocated if absent */
+	struct list security_group_ids; /* char * */
+	bool source_dest_check;
+	struct sandbox sandbox;
+	char *network_interface_id; /* computed */
+};
+
+struct function {
+	struct object o;
+	struct list subnet_ids; /* char *; its ENI lies in the first with a free address */
+	struct list security_group_ids;
+	struct sandbox sandbox;
+	char *network_interface_id; /* computed */
+};
+
+struct internet_host {
+	struct object o;
+	char *domain_name; /* "DomainName": its public DNS name; NULL: none */
+	struct ip address;
+	struct mac mac_address; /* allocated */
+	struct sandbox sandbox;
+};
+
+struct hosted_zone {
+	struct object o;
+	char *domain;	      /* "DomainName": lower case, no final dot */
+	struct list vpc_ids; /* char *; empty: a public zone of the simulated internet */
+};
+
+struct record_set {
+	struct object o;
+	char *hosted_zone_id;
+	char *record_name; /* relative to the zone, "@" for its apex, or "*" … */
+	char *type;	   /* "A" "CNAME" "TXT" … */
+	int64_t ttl;	   /* seconds, default 60 */
+	struct list values; /* char *: RDATA in master-file form, or "@NAME": an instance's or
+			     * function's private address, resolved when answers are built */
+};
+
+/* The kind's struct of an object; no check at run time beyond an assert. */
+#define AS(type, obj) ((struct type *)(obj))
+#define AS_CONST(type, obj) ((const struct type *)(obj))
+
+/* The sandbox part of an instance, function or internet host; NULL for other kinds. */
+struct sandbox *object_sandbox(struct object *o);
+const struct sandbox *object_sandbox_const(const struct object *o);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT
+ * The store: intent, durable. It owns the SQLite database (nothing else speaks SQL) and the model,
+ * the same objects in memory with indexes. One transaction changes both or neither.
+ */
+#ifndef VPCD_MODEL_STORE_H
+#define VPCD_MODEL_STORE_H
+
+#include "model/kinds.h"
+
+struct store;
+struct model;
+struct txn;
+
+struct store_config {
+	const char *account; /* NULL: 123456789012 */
+	const char *region;  /* NULL: us-east-1 */
+	struct cidr pool;    /* elastic IPs; unset: 198.51.100.0/24 */
+};
+
+/* path: a file, made if absent, or ":memory:" (validate, tests). -EBUSY: another process holds it.
+ * A schema version newer than ours is refused; an older one is upgraded. */
+int store_open(const char *path, const struct store_config *cfg, struct store **ret, struct err *e);
+void store_close(struct store *s);
+
+const struct model *store_model(const struct store *s);
+uint64_t store_revision(const struct store *s);
+const struct store_config *store_configuration(const struct store *s); /* defaults filled in */
+
+/* ---- reading the model; objects belong to it and live until the next commit ---- */
+
+const struct object *model_get(const struct model *m, const char *id); /* NULL: none */
+/* First and next object of a kind, in order of creation. */
+const struct object *model_first(const struct model *m, enum kind_id kind);
+const struct object *model_next(const struct model *m, const struct object *o);
+#define model_for_each(o, m, kind)                                                                 \
+	for (const struct object *o = model_first(m, kind); o; o = model_next(m, o))
+
+/* Objects of `kind` (KIND_NONE: any) that refer to `id` by any field. Calls fn for each. */
+void model_referrers(const struct model *m, const char *id, enum kind_id kind,
+		     void (*fn)(void *arg, const struct object *o), void *arg);
+
+/* Id, unique id prefix (4 characters of the random part or more), Name, or "vpc/name". kind
+ * KIND_NONE: any kind. scope_vpc (may be NULL): names within this VPC win. Errors: -ENOENT with the
+ * kind's Invalid…NotFound code and a suggestion, -EEXIST "ambiguous" naming the candidates. */
+int model_resolve(const struct model *m, enum kind_id kind, const char *text, const char *scope_vpc,
+		  const struct object **ret, struct err *e);
+
+/* Relations that plan and checks both need. NULL where absent. */
+const struct vpc *model_subnet_vpc(const struct model *m, const struct subnet *s);
+const struct route_table *model_subnet_route_table(const struct model *m, const struct subnet *s);
+const struct network_acl *model_subnet_network_acl(const struct model *m, const struct subnet *s);
+const struct internet_gateway *model_vpc_internet_gateway(const struct model *m, const char *vpc_id);
+const struct security_group *model_vpc_default_group(const struct model *m, const char *vpc_id);
+const struct elastic_ip *model_eni_elastic_ip(const struct model *m, const char *eni_id);
+const char *model_object_vpc(const struct model *m, const struct object *o); /* its VPC's id */
+
+/* ---- changing it: all or nothing ---- */
+
+/* One at a time; the model keeps its old state until commit. */
+struct txn *txn_begin(struct store *s);
+/* The model as this transaction sees it. */
+const struct model *txn_model(const struct txn *t);
+struct store *txn_store(const struct txn *t);
+/* Names given to objects created from now on belong to this lab (NULL: none). */
+void txn_set_lab(struct txn *t, const char *lab);
+
+/* spec: members by field name plus Name, Tags; unknown members are refused with a suggestion.
+ * References may be names. *ret (may be NULL) lives until the transaction ends. */
+int txn_create(struct txn *t, const struct kind *k, const struct json *spec, const char *scope_vpc,
+	       const struct object **ret, struct err *e);
+/* Merge patch (RFC 7396) of the spec. IMMUTABLE fields: -EPERM, code InvalidParameterValue. */
+int txn_update(struct txn *t, const char *id, const struct json *patch, struct err *e);
+/* DependencyViolation (-EBUSY) names what still refers to it. */
+int txn_delete(struct txn *t, const char *id, struct err *e);
+/* For check() and created(): set COMPUTED and ALLOCATED members of an object of this transaction.
+ * Returns the transaction's own copy. */
+struct object *txn_edit(struct txn *t, const char *id);
+
+/* What this transaction did so far, in order. */
+enum change_op { CHANGE_CREATE, CHANGE_UPDATE, CHANGE_DELETE };
+struct change {
+	enum change_op op;
+	const struct object *old, *new; /* NULL on creation, deletion */
+};
+size_t txn_changes(const struct txn *t, const struct change **ret);
+
+/* Durable when it returns 0 (0.25 ms); *ret_revision (may be NULL): the new revision. No change: the
+ * old one. Frees t in any case; on failure nothing has changed. */
+int txn_commit(struct txn *t, uint64_t *ret_revision, struct err *e);
+void txn_abort(struct txn *t); /* NULL ok */
+
+/* Called after each commit and status change, with the changed objects (both states). */
+typedef void store_commit_fn(void *arg, uint64_t revision, const struct change *c, size_t n);
+void store_on_commit(struct store *s, store_commit_fn *fn, void *arg);
+
+/* ---- status: what the daemon found, apart from intent ---- */
+
+/* Sets COMPUTED fields of an object by name ({"State": "failed", "StateReason": …}), persists and
+ * makes an event if it differs. Unknown id: 0, nothing done. */
+int store_set_status(struct store *s, const char *id, const struct json *status, struct err *e);
+
+/* ---- events, by revision ---- */
+
+/* JSON: {"Revision", "Time", "Type": created|updated|deleted|status, "Kind", "Id", "Name", "Lab",
+ * "State"?, "Reason"?}. Calls fn for each event after `since`, oldest first, at most `limit`. The
+ * newest 10,000 are kept. */
+int store_events(struct store *s, uint64_t since, size_t limit,
+		 void (*fn)(void *arg, const struct json *event), void *arg, struct err *e);
+
+/* Small values of the daemon's own (not objects); NULL value deletes. malloc'd result. */
+int store_meta_set(struct store *s, const char *key, const char *value, struct err *e);
+char *store_meta_get(struct store *s, const char *key);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ * The topology file: JSON with comments, maps keyed by name, EC2's fields, two shorthands (rules,
+ * routes). See docs/topology.md. Loading is one transaction: parse, check, then create, update,
+ * replace and delete so that the lab's objects match the file.
+ */
+#ifndef VPCD_MODEL_TOPOLOGY_H
+#define VPCD_MODEL_TOPOLOGY_H
+
+#include "model/store.h"
+
+/* One fault of a file. */
+struct fault {
+	char pointer[256]; /* RFC 6901, into the file */
+	unsigned line, col; /* from 1; 0: unknown */
+	struct err err;
+};
+struct faults {
+	size_t n;
+	struct fault *v;
+};
+void faults_done(struct faults *f);
+
+/* The plan that diff, up and down print. */
+enum plan_op { PLAN_CREATE, PLAN_UPDATE, PLAN_REPLACE, PLAN_DELETE };
+struct plan_step {
+	enum plan_op op;
+	enum kind_id kind;
+	char id[40];	/* "" for creations in a dry run */
+	char *name;	/* "shop/private-a" */
+	char *detail;	/* "CidrBlock is immutable", changed fields "MapPublicIpOnLaunch: false -> true" */
+};
+struct plan_steps {
+	size_t n;
+	struct plan_step *v;
+};
+void plan_steps_done(struct plan_steps *p);
+
+/* Makes the transaction's objects of the lab match the text. lab_override (may be NULL) beats the
+ * file's Lab, which beats lab_default. directory: where relative commands are looked up and what
+ * WorkingDirectory becomes. All faults of the file are collected; with any, -EINVAL (or the first
+ * fault's rc) and the caller aborts the transaction. *ret_lab: malloc'd. */
+int topology_load(struct txn *t, const char *text, size_t len, const char *lab_override,
+		  const char *lab_default, const char *directory, char **ret_lab,
+		  struct plan_steps *ret_steps, struct faults *ret_faults);
+
+/* Deletes all objects of a lab. */
+int topology_unload(struct txn *t, const char *lab, struct plan_steps *ret_steps, struct err *e);
+
+/* The lab (NULL: everything) as a topology document; canonical: long forms for rules and routes. */
+int topology_export(const struct model *m, const char *lab, bool canonical, struct json **ret,
+		    struct err *e);
+
+/* The file's Tests block, checked for form only in this version; NULL: none. */
+struct json *topology_json_schema(void);
+
+/* "tcp 5432 from orders" to a security group rule's spec and back. *ret_egress: "to". */
+int rule_parse(const char *text, struct json **ret_spec, struct err *e);
+char *rule_format(const struct model *m, const struct security_group_rule *r);
+
+#endif

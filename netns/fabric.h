@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT
+ * Namespaces and links of one instance: the fabric (one namespace with every host-side veth), the
+ * namespaces of sandboxes, and those that somebody else owns. The only user of libnl.
+ *
+ * Theory: namespaces are files bind-mounted on a private tmpfs at <run_dir>/ns, so they outlive the
+ * daemon. Those that we make are created with CLONE_NEWUSER | CLONE_NEWNET: whoever has
+ * CAP_NET_ADMIN in one of them has no power over the fabric. The host-side veth carries clsact with
+ * the given program at ingress; its interface index is chosen by the caller and is its identity.
+ */
+#ifndef VPCD_NETNS_FABRIC_H
+#define VPCD_NETNS_FABRIC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/addr.h"
+#include "lib/err.h"
+
+struct fabric;
+
+struct fabric_config {
+	const char *run_dir; /* tmpfs with MS_PRIVATE is mounted at run_dir/ns if it is not yet */
+	int prog_fd;	     /* tc program for the ingress of host-side veths */
+	unsigned pool_size;  /* namespaces with veth and program kept ready; 0: none */
+};
+
+/* Makes the fabric namespace, or adopts the one that stands. */
+int fabric_open(const struct fabric_config *cfg, struct fabric **ret, struct err *e);
+void fabric_close(struct fabric *f); /* the network stays; NULL ok */
+/* Removes every namespace, link and mount below run_dir/ns. Processes must be gone. */
+int fabric_purge(const char *run_dir, struct err *e);
+
+int fabric_fd(const struct fabric *f); /* the fabric's network namespace; owned by f */
+/* Fills the pool by one namespace; false once it is full. Called when the loop has time. */
+bool fabric_pool_fill(struct fabric *f);
+
+/* What an attachment looks like from within. */
+struct attachment_spec {
+	const char *id;	      /* names the namespace's files: run_dir/ns/<id>.net and .user */
+	uint32_t ifindex;     /* of the host-side veth, chosen by the caller, never reused */
+	const char *netns_path; /* NULL: a namespace of ours; else a namespace to connect to */
+	const char *ifname;   /* in the namespace; NULL: "eth0" */
+	struct mac mac;
+	uint16_t mtu;
+	struct cidr address;  /* interface address with its prefix length */
+	struct ip gateway;    /* default route; may lie outside the prefix (onlink) */
+	bool no_default_route;
+	const struct cidr *routes; /* further routes via the gateway, n_routes of them */
+	size_t n_routes;
+	const struct mac *gateway_mac; /* a permanent neighbour entry; NULL: resolved by ARP */
+	const struct cidr *more_addresses;
+	size_t n_more_addresses;
+};
+
+/* Creates namespace (or enters the foreign one), veth pair, addresses and routes. On failure every
+ * step that was done is undone. */
+int fabric_attach(struct fabric *f, const struct attachment_spec *spec, struct err *e);
+/* Removes the attachment: the host end goes, the namespace's mounts go (its processes must be gone
+ * or, in a foreign namespace, are not ours to care about). Absent: 0. */
+int fabric_detach(struct fabric *f, const char *id, uint32_t ifindex, struct err *e);
+/* A descriptor of an attachment's network namespace, or its user namespace; the caller closes. */
+int fabric_open_netns(struct fabric *f, const char *id, struct err *e);
+int fabric_open_userns(struct fabric *f, const char *id, struct err *e);
+
+/* What stands: called for each host-side veth. Pool members are not among them. */
+struct attachment_state {
+	uint32_t ifindex;
+	const char *id; /* from the link's alias */
+	bool up, has_program;
+	bool namespace_alive; /* the namespace's file is there and its eth0 is the peer */
+};
+int fabric_list(struct fabric *f, int (*fn)(void *arg, const struct attachment_state *a), void *arg,
+		struct err *e);
+/* Puts the program (again) on a host-side veth. */
+int fabric_attach_program(struct fabric *f, uint32_t ifindex, struct err *e);
+
+#endif
