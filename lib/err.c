@@ -15,7 +15,8 @@ static void err_vset(struct err *e, int rc, const char *code, const char *field,
 
 	vsnprintf(msg, sizeof(msg), fmt, ap);
 	e->rc = rc;
-	snprintf(e->code, sizeof(e->code), "%s", code);
+	if (code != e->code)
+		snprintf(e->code, sizeof(e->code), "%s", code);
 	if (field != e->field)
 		snprintf(e->field, sizeof(e->field), "%s", field ? field : "");
 	memcpy(e->msg, msg, sizeof(msg));

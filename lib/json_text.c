@@ -333,9 +333,11 @@ int json_text_scan(const char *text, size_t len, const struct json_path *path, b
 	skip_space(&s);
 	s.found = s.pos;
 	r = scan_value(&s, path != NULL);
-	skip_space(&s);
-	if (!r && s.pos < len)
-		r = fail(&s, "text behind the end of the value");
+	if (!r) {
+		skip_space(&s);
+		if (s.pos < len)
+			r = fail(&s, "text behind the end of the value");
+	}
 	*ret_pos = r ? s.pos : s.found;
 	*ret_msg = s.msg;
 	return r;
