@@ -15,11 +15,11 @@
 
 #define SYMBOL_LEN 48 /* "eni-0123456789abcdef0", "groups:<16 hex>"; NUL-padded */
 
-/* In the order in which they are created; deletion runs backwards. */
+/* In the order in which they are created; deletion runs backwards. One noun, one number space. */
 enum item_type {
 	ITEM_VPC,	 /* key: vpc id */
-	ITEM_RULES,	 /* key: rule set symbol; body: struct item_rules + rules */
-	ITEM_ACL,	 /* key: acl id; body as ITEM_RULES, both directions */
+	ITEM_GROUPS,	 /* key: group set symbol; body: struct item_rules and what follows */
+	ITEM_ACL,	 /* key: acl id; body as ITEM_GROUPS, without groups */
 	ITEM_SUBNET,	 /* key: subnet id */
 	ITEM_ATTACHMENT, /* key: eni id: namespace, veth and address of a sandbox */
 	ITEM_ENI,	 /* key: eni id: what the program knows of it */
@@ -27,7 +27,8 @@ enum item_type {
 	ITEM_ADDRESS,	 /* key: "<vpc id> <address>" */
 	ITEM_ROUTE,	 /* key: "<route table id> <destination>" */
 	ITEM_SANDBOX,	 /* key: instance, function or internet host id: its process */
-	ITEM_DNS_VIEW,	 /* key: vpc id: its zones and records */
+	ITEM_DNS_ZONE,	 /* key: "<view> <origin>"; view: vpc id or SYMBOL_INTERNET */
+	ITEM_DNS_RECORD, /* key: "<view> <owner> <type> <rdata>" */
 	ITEM_TYPE_COUNT
 };
 
@@ -60,23 +61,27 @@ struct item_rule {
 	char group[SYMBOL_LEN]; /* referenced group id; "": by CIDR */
 };
 
+#define GROUPS_PER_INTERFACE 16
 struct item_rules {
+	char groups[GROUPS_PER_INTERFACE][SYMBOL_LEN]; /* the set's group ids, sorted */
 	uint32_t n_in, n_out;	  /* rules follow: n_in ingress, then n_out egress */
 	struct item_rule rules[]; /* at most RULES_MAX each */
 };
 
 struct item_attachment {
-	char owner[SYMBOL_LEN];	 /* sandbox id */
-	char netns_path[256];	 /* "": a namespace of ours */
+	char owner[SYMBOL_LEN]; /* sandbox id, or "" for the service namespace */
+	char netns_path[256];	/* "": a namespace of ours; "@ID": that of another attachment */
+	char ifname[16];
 	struct mac mac;
 	uint16_t mtu;
 	struct cidr address;
 	struct ip gateway;
+	struct cidr route; /* set: this route alone via the gateway, not a default route */
 };
 
 struct item_eni {
 	char vpc[SYMBOL_LEN], subnet[SYMBOL_LEN];
-	char groups[SYMBOL_LEN]; /* rule set symbol (ITEM_RULES); "": none */
+	char groups[SYMBOL_LEN]; /* group set symbol (ITEM_GROUPS); "": none */
 	uint32_t flags;		 /* enum eni_flags of abi.h */
 	struct mac mac;
 	uint16_t mtu;
@@ -106,12 +111,30 @@ struct item_route {
 	char id[SYMBOL_LEN];
 };
 
-/* ITEM_SANDBOX and ITEM_DNS_VIEW bodies are canonical JSON text (vpcd/plan_sandbox.c,
- * vpcd/plan_dns.c say which). */
+struct item_record {
+	char view[SYMBOL_LEN];
+	uint32_t ttl;
+	char text[]; /* owner, type and rdata, each NUL-terminated; zones: the origin */
+};
+
+/* ITEM_SANDBOX's body is canonical JSON text: see plan_sandbox.c. */
 
 /* Symbols of the built-in pseudo-VPC. */
-#define SYMBOL_INTERNET	     "internet"
-#define SYMBOL_INTERNET_SUBNET "internet-subnet"
+#define SYMBOL_INTERNET		 "internet"
+#define SYMBOL_INTERNET_SUBNET	 "internet-subnet"
+#define SYMBOL_SERVICE		 "service" /* VPC, subnet and first foot of the service namespace */
+#define SYMBOL_SERVICE_INTERNET	 "service-internet" /* its second foot: upstream queries */
+#define SYMBOL_PUBLIC_DNS	 "public-dns"	    /* the simulated internet's name server */
+
+/* One of those above? */
+bool symbol_is_builtin(const char *symbol);
+
+#define INTERNET_ROUTER	   0xcb007101 /* 203.0.113.1 */
+#define INTERNET_SERVICE   0xcb007102 /* 203.0.113.2 */
+#define INTERNET_DNS	   0xcb007135 /* 203.0.113.53 */
+#define SERVICE_RESOLVER   0xa9fea9fd /* 169.254.169.253 */
+#define SERVICE_ROUTER	   0xa9fea901 /* 169.254.169.1 */
+#define SERVICE_CLIENTS	   0x64400000 /* 100.64.0.0/10: clients as the service namespace sees them */
 
 /* ---- the desired state ---- */
 
@@ -126,15 +149,63 @@ void plan_full(struct plan *p, const struct model *m);
  * after the commit. */
 void plan_changes(struct plan *p, const struct model *m, const struct change *c, size_t n);
 
+/* NULL if it is not desired. */
 const struct item *plan_get(const struct plan *p, enum item_type type, const char *key);
-/* Items of a type in no particular order; NULL starts. */
+/* Desired items of a type in order of emission; NULL starts. */
 const struct item *plan_next(const struct plan *p, enum item_type type, const struct item *it);
-/* Object that owns an item (the first one), for status and messages. */
-const char *plan_owner(const struct plan *p, const struct item *it);
+/* The object that first asked for an item: for status and messages. */
+const char *plan_owner(const struct item *it);
 /* Same items, same bodies? On a difference names one in ret (type and key), for tests. */
 bool plan_equal(const struct plan *a, const struct plan *b, char *ret, size_t len);
 
-/* Items that changed since plan_ack(), each once: apply's work list. */
-const struct item *plan_dirty(struct plan *p);
+/* The work list of apply. An item is dirty from the moment that it differs from what was last
+ * acknowledged. The next one in order: changed items by rising type, then items no longer desired
+ * (body NULL) by falling type; NULL: all is applied. */
+const struct item *plan_dirty(const struct plan *p);
+/* The item is applied (a removed one is forgotten) or, with failed, set aside until plan_retry. */
+void plan_ack(struct plan *p, const struct item *it, bool failed);
+/* Failed items become dirty again; with all, every item does (audit). */
+void plan_retry(struct plan *p, bool all);
+size_t plan_failed(const struct plan *p);
+
+const char *item_type_name(enum item_type t);
+
+/* ---- for plan_<kind>() functions, in plan_*.c ---- */
+
+struct plan_pass {
+	struct plan *plan;
+	const struct model *model;
+	const char *owner;
+};
+/* Body bytes are copied. */
+void plan_emit(struct plan_pass *pp, enum item_type type, const char *key, const void *body,
+	       size_t len);
+/* Was the item emitted in this pass already, by another owner? Then it is shared and need not be
+ * computed again. */
+bool plan_shared(struct plan_pass *pp, enum item_type type, const char *key);
+
+/* ITEM_ADDRESS: gateway and other may be NULL. */
+void plan_emit_address(struct plan_pass *pp, const char *vpc, const struct ip *address,
+		       uint32_t kind, const char *holder, const char *holder_vpc,
+		       const char *gateway, const struct ip *other);
+
+void plan_builtin(struct plan_pass *pp);
+void plan_vpc(struct plan_pass *pp, const struct object *o);
+void plan_subnet(struct plan_pass *pp, const struct object *o);
+void plan_route_table(struct plan_pass *pp, const struct object *o);
+void plan_nat_gateway(struct plan_pass *pp, const struct object *o);
+void plan_elastic_ip(struct plan_pass *pp, const struct object *o);
+void plan_network_acl(struct plan_pass *pp, const struct object *o);
+void plan_network_interface(struct plan_pass *pp, const struct object *o);
+void plan_sandbox(struct plan_pass *pp, const struct object *o); /* instance, function */
+void plan_internet_host(struct plan_pass *pp, const struct object *o);
+void plan_hosted_zone(struct plan_pass *pp, const struct object *o);
+void plan_record_set(struct plan_pass *pp, const struct object *o);
+
+/* Calls fn for each id whose items the changes can affect, each once. */
+void plan_affected(const struct model *m, const struct change *c, size_t n,
+		   void (*fn)(void *arg, const char *id), void *arg);
+
+void symbol_set(char *dst, const char *src); /* NUL-pads to SYMBOL_LEN; NULL: "" */
 
 #endif

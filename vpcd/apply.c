@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: MIT
+ * See apply.h. One deferred call of the loop works while items are dirty; when none is left it
+ * finishes: generations move on, DNS is published, waiters are called.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <utlist.h>
+
+#include "lib/cleanup.h"
+#include "lib/log.h"
+#include "vpcd/apply.h"
+#include "vpcd/apply_rules.h"
+#include "vpcd/bind.h"
+#include "vpcd/links.h"
+#include "vpcd/shadow.h"
+
+#define SLICE_NS   5000000ull	  /* of work, before the loop looks at its sockets again */
+#define RETRY_NS   5000000000ull  /* failed items */
+#define AUDIT_NS   60000000000ull /* the kernel is read again */
+#define COLLECT_NS 100000000ull
+#define COLLECT_BUDGET 8192 /* flow entries a slice */
+
+struct waiter {
+	uint64_t ticket, revision;
+	void (*done)(void *arg);
+	void *arg;
+	struct waiter *prev, *next;
+};
+
+struct apply {
+	struct apply_config cfg;
+	struct plan *plan;
+	struct shadow *shadow;
+	struct rulesets *rulesets;
+	struct links *links;
+	struct event_source *work, *retry, *audit, *collect;
+	struct waiter *waiters;
+	uint64_t tickets;
+	uint64_t applied; /* revision */
+	uint64_t started; /* of this pass; 0: none under way */
+	bool paths_changed, groups_changed, dns_changed, sweep;
+	struct apply_stats stats;
+};
+
+static uint64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
+}
+
+/* ---- one item ---- */
+
+/* New paths matter to no flow that stands; changed and removed ones do. A route is both: a more
+ * specific one takes flows over. */
+static void note_paths(struct apply *a, const struct item *it, const struct shadow_counts *c)
+{
+	if (c->updated || c->deleted || (c->inserted && it->type == ITEM_ROUTE))
+		a->paths_changed = true;
+	if (it->type == ITEM_ENI && c->updated)
+		a->groups_changed = true;
+}
+
+static int put_bound(struct apply *a, const struct item *it, struct err *e)
+{
+	struct shadow_counts counts = {0};
+	int rc;
+
+	if (it->type == ITEM_ENI && !links_up(a->links, it->key))
+		return err_set(e, -ENOLINK, "InternalError", "", "%s has no link", it->key);
+	rc = bind_put(a->cfg.names, a->shadow, it, &counts, e);
+	if (rc)
+		return rc;
+	note_paths(a, it, &counts);
+	if (it->type == ITEM_ENI && !strcmp(it->key, SYMBOL_SERVICE))
+		dataplane_set_service(a->cfg.dp,
+				      names_find(a->cfg.names, NAME_INTERFACE, SYMBOL_SERVICE));
+	a->dns_changed = a->dns_changed || it->type == ITEM_ENI || it->type == ITEM_VPC;
+	return 0;
+}
+
+static int put_rules(struct apply *a, const struct item *it, struct err *e)
+{
+	bool changed = false;
+	int rc = rulesets_put(a->rulesets, it, &changed, e);
+
+	if (it->type == ITEM_ACL)
+		a->paths_changed = a->paths_changed || changed;
+	else
+		a->groups_changed = a->groups_changed || changed;
+	return rc;
+}
+
+static int put(struct apply *a, const struct item *it, struct err *e)
+{
+	switch (it->type) {
+	case ITEM_GROUPS:
+	case ITEM_ACL:
+		return put_rules(a, it, e);
+	case ITEM_ATTACHMENT:
+		return links_put(a->links, it, e);
+	case ITEM_SANDBOX:
+		return sandboxes_put(a->cfg.sandboxes, it, e);
+	case ITEM_DNS_ZONE:
+	case ITEM_DNS_RECORD:
+		a->dns_changed = true;
+		return 0;
+	default:
+		return put_bound(a, it, e);
+	}
+}
+
+static int drop(struct apply *a, const struct item *it, struct err *e)
+{
+	switch (it->type) {
+	case ITEM_GROUPS:
+	case ITEM_ACL:
+		return rulesets_remove(a->rulesets, it, e);
+	case ITEM_ATTACHMENT:
+		return links_remove(a->links, it->key, e);
+	case ITEM_SANDBOX:
+		sandboxes_remove(a->cfg.sandboxes, it->key);
+		return 0;
+	case ITEM_DNS_ZONE:
+	case ITEM_DNS_RECORD:
+		a->dns_changed = true;
+		return 0;
+	default:
+		a->paths_changed = true;
+		a->dns_changed = a->dns_changed || it->type == ITEM_ENI;
+		return bind_remove(a->cfg.names, a->shadow, it, e);
+	}
+}
+
+/* Says on the object what happened to its item. Sandboxes report success themselves. */
+static void set_status(struct apply *a, const char *id, const char *state_field,
+		       const char *reason_field, const char *state, const char *reason)
+{
+	cleanup_json struct json *status = json_new_obj();
+	struct err e = {0};
+
+	json_set_str(status, state_field, state);
+	json_set(status, reason_field, reason ? json_new_str(reason) : json_new_null());
+	if (store_set_status(a->cfg.store, id, status, &e))
+		log_error("status not stored", "id", id, "error", e.msg);
+}
+
+static void report_failure(struct apply *a, const struct item *it, const struct err *e)
+{
+	const struct object *o = model_get(store_model(a->cfg.store), plan_owner(it));
+
+	const char *owner = plan_owner(it);
+	char holder[SYMBOL_LEN] = ""; /* a status change replaces the object */
+
+	a->stats.failures++;
+	log_error("apply failed", "item", item_type_name(it->type), "key", it->key, "error",
+		  e->msg);
+	if (!o || e->rc == -ENOLINK) /* the attachment itself has said why */
+		return;
+	if (o->kind->kind == KIND_NETWORK_INTERFACE) {
+		symbol_set(holder, AS_CONST(network_interface, o)->attachment_id);
+		set_status(a, owner, "Status", "StatusReason", "failed", e->msg);
+		if (holder[0])
+			set_status(a, holder, "State", "StateReason", "failed", e->msg);
+	} else if (object_sandbox_const(o)) {
+		set_status(a, owner, "State", "StateReason", "failed", e->msg);
+	}
+}
+
+static void report_success(struct apply *a, const struct item *it)
+{
+	const struct object *o;
+
+	if (it->type != ITEM_ATTACHMENT)
+		return;
+	o = model_get(store_model(a->cfg.store), it->key);
+	if (o && o->kind->kind == KIND_NETWORK_INTERFACE)
+		set_status(a, it->key, "Status", "StatusReason", "in-use", NULL);
+}
+
+/* A sandbox whose interface failed is not started. */
+static bool attachment_failed(struct apply *a, const struct item *it)
+{
+	cleanup_json struct json *body = NULL;
+	const char *attachment;
+
+	if (it->type != ITEM_SANDBOX || !it->body ||
+	    json_parse(it->body, strlen(it->body), false, &body, NULL))
+		return false;
+	attachment = json_str(json_get(body, "Attachment"));
+	return attachment && !links_up(a->links, attachment);
+}
+
+static void apply_one(struct apply *a, const struct item *it)
+{
+	struct err e = {0};
+	int rc;
+
+	if (attachment_failed(a, it))
+		rc = err_set(&e, -ENOLINK, "InternalError", "", "its interface has no link");
+	else
+		rc = it->body ? put(a, it, &e) : drop(a, it, &e);
+	a->stats.items++;
+	if (rc)
+		report_failure(a, it, &e);
+	else if (it->body)
+		report_success(a, it);
+	plan_ack(a->plan, it, rc != 0);
+}
+
+/* ---- a pass ---- */
+
+struct stale {
+	struct apply *a;
+	enum name_space space;
+};
+
+/* Symbols of objects that went while no daemon ran, and route tables and gateways, which are items of
+ * their own nowhere. */
+static void release_stale(void *arg, const char *symbol, uint32_t number)
+{
+	struct stale *st = arg;
+	struct apply *a = st->a;
+	bool used;
+
+	if (st->space == NAME_CLASSIFIER)
+		used = rulesets_uses(a->rulesets, symbol);
+	else if (st->space == NAME_GROUPS)
+		used = plan_get(a->plan, ITEM_GROUPS, symbol);
+	else
+		used = model_get(store_model(a->cfg.store), symbol) || symbol_is_builtin(symbol);
+	if (!used)
+		names_release(a->cfg.names, st->space, symbol);
+}
+
+/* After everything is put: what the kernel has and nobody wants. */
+static void sweep(struct apply *a)
+{
+	struct err e = {0};
+	int entries, links;
+
+	a->sweep = false;
+	entries = shadow_sweep(a->shadow, &e);
+	if (entries < 0)
+		log_error("sweep failed", "error", e.msg);
+	links = links_sweep(a->links, a->plan, &e);
+	if (links < 0)
+		log_error("sweep failed", "error", e.msg);
+	sandboxes_sweep(a->cfg.sandboxes, a->plan);
+	for (int space = 0; space < NAME_SPACE_COUNT; space++) {
+		struct stale st = {a, space};
+
+		names_each(a->cfg.names, space, release_stale, &st);
+	}
+	if (entries > 0 || links > 0) {
+		a->stats.repaired += (uint64_t)(entries > 0 ? entries : 0) +
+				     (uint64_t)(links > 0 ? links : 0);
+		log_warn("removed what nobody wants", "entries", log_fmt("%d", entries), "links",
+			 log_fmt("%d", links));
+	}
+}
+
+static void publish_dns(struct apply *a)
+{
+	struct err e = {0};
+
+	a->dns_changed = false;
+	if (resolver_publish(a->cfg.resolver, a->plan, &e)) {
+		a->dns_changed = true; /* again with the next pass */
+		log_error("DNS not published", "error", e.msg);
+	}
+}
+
+static void call_waiters(struct apply *a)
+{
+	struct waiter *w, *tmp, *due = NULL;
+
+	DL_FOREACH_SAFE(a->waiters, w, tmp) {
+		if (w->revision > a->applied)
+			continue;
+		DL_DELETE(a->waiters, w);
+		DL_APPEND(due, w);
+	}
+	DL_FOREACH_SAFE(due, w, tmp) {
+		DL_DELETE(due, w);
+		w->done(w->arg);
+		free(w);
+	}
+}
+
+static void finish(struct apply *a)
+{
+	if (a->sweep)
+		sweep(a);
+	if (a->paths_changed)
+		dataplane_bump_generation(a->cfg.dp);
+	if (a->groups_changed)
+		dataplane_bump_group_generation(a->cfg.dp);
+	a->paths_changed = a->groups_changed = false;
+	if (a->dns_changed)
+		publish_dns(a);
+	if (a->started) {
+		a->stats.passes++;
+		a->stats.ns += now() - a->started;
+		a->started = 0;
+	}
+	if (sandboxes_busy(a->cfg.sandboxes)) {
+		event_defer_set(a->work, 0); /* until apply_kick */
+		return;
+	}
+	a->applied = store_revision(a->cfg.store);
+	event_defer_set(a->work, 0);
+	call_waiters(a);
+	event_timer_set(a->retry, plan_failed(a->plan) ? RETRY_NS : 0, 0);
+}
+
+static void work(void *arg)
+{
+	struct apply *a = arg;
+	uint64_t until = now() + SLICE_NS;
+	const struct item *it;
+
+	if (!a->started)
+		a->started = now();
+	while ((it = plan_dirty(a->plan))) {
+		apply_one(a, it);
+		if (now() >= until)
+			return;
+	}
+	finish(a);
+}
+
+void apply_kick(struct apply *a)
+{
+	event_defer_set(a->work, 1);
+}
+
+static void committed(void *arg, uint64_t revision, const struct change *c, size_t n)
+{
+	struct apply *a = arg;
+
+	plan_changes(a->plan, store_model(a->cfg.store), c, n);
+	if (plan_dirty(a->plan) || a->applied < revision)
+		apply_kick(a);
+}
+
+static void retry(void *arg)
+{
+	struct apply *a = arg;
+
+	plan_retry(a->plan, false);
+	apply_kick(a);
+}
+
+static void audit(void *arg)
+{
+	struct apply *a = arg;
+	struct err e = {0};
+	int rc = shadow_sync(a->shadow, &e);
+
+	if (!rc)
+		rc = links_sync(a->links, &e);
+	if (rc) {
+		log_error("audit failed", "error", e.msg);
+		return;
+	}
+	a->stats.audits++;
+	a->sweep = true;
+	plan_retry(a->plan, true);
+	apply_kick(a);
+}
+
+static void collect(void *arg)
+{
+	struct apply *a = arg;
+	struct flow_stats st = {0};
+	struct err e = {0};
+
+	if (dataplane_collect(a->cfg.dp, COLLECT_BUDGET, &st, &e))
+		log_error("flow collection failed", "error", e.msg);
+	rulesets_collect(a->rulesets, now());
+	fabric_pool_fill(a->cfg.fabric);
+}
+
+/* ---- life ---- */
+
+static int add_sources(struct apply *a, struct err *e)
+{
+	struct event_loop *l = a->cfg.loop;
+	int rc = event_add_defer(l, work, a, &a->work, e);
+
+	if (!rc)
+		rc = event_add_timer(l, 0, 0, retry, a, &a->retry, e);
+	if (!rc)
+		rc = event_add_timer(l, AUDIT_NS, AUDIT_NS, audit, a, &a->audit, e);
+	if (!rc)
+		rc = event_add_timer(l, COLLECT_NS, COLLECT_NS, collect, a, &a->collect, e);
+	return rc;
+}
+
+int apply_open(const struct apply_config *cfg, const char *run_dir, struct apply **ret,
+	       struct err *e)
+{
+	struct apply *a = calloc(1, sizeof(*a));
+	int rc;
+
+	if (!a)
+		return err_sys(e, -ENOMEM, "apply");
+	a->cfg = *cfg;
+	a->plan = plan_new();
+	a->shadow = shadow_new(cfg->dp);
+	a->rulesets = rulesets_new(cfg->dp, cfg->names, a->shadow);
+	a->links = links_new(cfg->fabric, cfg->dp, cfg->names, run_dir);
+	if (!a->plan || !a->shadow || !a->rulesets || !a->links)
+		rc = err_sys(e, -ENOMEM, "apply");
+	else
+		rc = add_sources(a, e);
+	if (!rc)
+		rc = shadow_sync(a->shadow, e);
+	if (!rc)
+		rc = links_sync(a->links, e);
+	if (rc) {
+		apply_close(a);
+		return err_wrap(e, "apply");
+	}
+	plan_full(a->plan, store_model(cfg->store));
+	store_on_commit(cfg->store, committed, a);
+	a->sweep = a->dns_changed = true;
+	apply_kick(a);
+	*ret = a;
+	return 0;
+}
+
+void apply_close(struct apply *a)
+{
+	struct waiter *w, *tmp;
+
+	if (!a)
+		return;
+	store_on_commit(a->cfg.store, NULL, NULL);
+	event_source_free(a->work);
+	event_source_free(a->retry);
+	event_source_free(a->audit);
+	event_source_free(a->collect);
+	DL_FOREACH_SAFE(a->waiters, w, tmp)
+		free(w);
+	links_free(a->links);
+	rulesets_free(a->rulesets);
+	shadow_free(a->shadow);
+	plan_free(a->plan);
+	free(a);
+}
+
+uint64_t apply_revision(const struct apply *a)
+{
+	return a->applied;
+}
+
+uint64_t apply_when(struct apply *a, uint64_t revision, void (*done)(void *arg), void *arg)
+{
+	struct waiter *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return 0;
+	*w = (struct waiter){.ticket = ++a->tickets, .revision = revision, .done = done, .arg = arg};
+	DL_APPEND(a->waiters, w);
+	apply_kick(a);
+	return w->ticket;
+}
+
+void apply_forget(struct apply *a, uint64_t ticket)
+{
+	struct waiter *w, *tmp;
+
+	DL_FOREACH_SAFE(a->waiters, w, tmp) {
+		if (w->ticket != ticket)
+			continue;
+		DL_DELETE(a->waiters, w);
+		free(w);
+	}
+}
+
+void apply_stats(const struct apply *a, struct apply_stats *ret)
+{
+	*ret = a->stats;
+	ret->failed = plan_failed(a->plan);
+}
+
+const struct plan *apply_plan(const struct apply *a)
+{
+	return a->plan;
+}

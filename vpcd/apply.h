@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ * apply: makes the kernel what the plan says. It takes the plan's dirty items in order, binds their
+ * symbols to numbers and performs the difference, a bounded slice a turn of the loop. Start, change,
+ * restart, retry and audit are this one path; they differ only in what is dirty.
+ */
+#ifndef VPCD_VPCD_APPLY_H
+#define VPCD_VPCD_APPLY_H
+
+#include "bpf/dataplane.h"
+#include "lib/event.h"
+#include "model/store.h"
+#include "netns/fabric.h"
+#include "vpcd/names.h"
+#include "vpcd/plan.h"
+#include "vpcd/resolver.h"
+#include "vpcd/sandboxes.h"
+
+struct apply;
+
+struct apply_config {
+	struct event_loop *loop;
+	struct store *store;
+	struct dataplane *dp;
+	struct fabric *fabric;
+	struct names *names;
+	struct sandboxes *sandboxes;
+	struct resolver *resolver;
+};
+
+/* Reads the kernel, plans everything and starts. Takes the store's commit hook. */
+int apply_open(const struct apply_config *cfg, const char *run_dir, struct apply **ret,
+	       struct err *e);
+void apply_close(struct apply *a); /* the network stays; NULL ok */
+
+/* Everything committed up to this revision is applied, or failed and reported. */
+uint64_t apply_revision(const struct apply *a);
+/* Calls done from the loop once that holds for `revision`. Returns a ticket. */
+uint64_t apply_when(struct apply *a, uint64_t revision, void (*done)(void *arg), void *arg);
+void apply_forget(struct apply *a, uint64_t ticket);
+/* Something that apply waits for has happened (a sandbox ended). */
+void apply_kick(struct apply *a);
+
+struct apply_stats {
+	uint64_t items, failures, passes, ns, audits, repaired;
+	size_t failed; /* now */
+};
+void apply_stats(const struct apply *a, struct apply_stats *ret);
+const struct plan *apply_plan(const struct apply *a);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ * Group sets and ACLs in the data plane: classifiers are immutable and named by their content; a set
+ * changes by one store that points it at other classifiers; a classifier that nobody points at any
+ * more goes after a grace period, since a program may still be reading it.
+ */
+#ifndef VPCD_VPCD_APPLY_RULES_H
+#define VPCD_VPCD_APPLY_RULES_H
+
+#include "bpf/dataplane.h"
+#include "vpcd/names.h"
+#include "vpcd/plan.h"
+#include "vpcd/shadow.h"
+
+struct rulesets;
+
+struct rulesets *rulesets_new(struct dataplane *dp, struct names *names, struct shadow *shadow);
+void rulesets_free(struct rulesets *r); /* NULL ok */
+
+/* it: ITEM_GROUPS or ITEM_ACL, with a body. *ret_changed: whether packets may be judged anew. */
+int rulesets_put(struct rulesets *r, const struct item *it, bool *ret_changed, struct err *e);
+int rulesets_remove(struct rulesets *r, const struct item *it, struct err *e);
+/* Deletes classifiers whose grace period is over; true while some are waiting. */
+bool rulesets_collect(struct rulesets *r, uint64_t now_ns);
+/* Is a classifier of this content hash in use, or waiting to go? */
+bool rulesets_uses(const struct rulesets *r, const char *symbol);
+
+#endif

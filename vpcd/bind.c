@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT
+ * See bind.h.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "bpf/abi.h"
+#include "vpcd/bind.h"
+#include "vpcd/resolver.h"
+#include "vpcd/rules.h"
+
+/* The number of a symbol that may be "": 0. The first failure sticks in *rc. */
+static uint32_t number(struct names *n, enum name_space space, const char *symbol, int *rc,
+		       struct err *e)
+{
+	uint32_t ret = 0;
+
+	if (!*rc && symbol[0])
+		*rc = names_get(n, space, symbol, &ret, e);
+	return ret;
+}
+
+static int put_vpc(struct names *n, struct shadow *s, const struct item *it, struct err *e)
+{
+	const struct item_vpc *body = it->body;
+	struct vpc_entry v = {.flags = body->dns_support ? VPC_DNS_SUPPORT : 0,
+			      .resolver = ip128_from(&body->resolver)};
+	int rc = 0;
+	uint32_t key = number(n, NAME_VPC, it->key, &rc, e);
+
+	return rc ? rc : shadow_put(s, DP_VPCS, &key, &v);
+}
+
+static int put_subnet(struct names *n, struct shadow *s, const struct item *it, struct err *e)
+{
+	const struct item_subnet *body = it->body;
+	int rc = 0;
+	uint32_t key = number(n, NAME_SUBNET, it->key, &rc, e);
+	struct subnet_entry v = {
+		.vpc = number(n, NAME_VPC, body->vpc, &rc, e),
+		.route_table = number(n, NAME_TABLE, body->route_table, &rc, e),
+		.acl = number(n, NAME_ACL, body->acl, &rc, e),
+		.router = ip128_from(&body->router),
+	};
+
+	return rc ? rc : shadow_put(s, DP_SUBNETS, &key, &v);
+}
+
+static int put_eni(struct names *n, struct shadow *s, const struct item *it, struct err *e)
+{
+	const struct item_eni *body = it->body;
+	int rc = 0;
+	uint32_t key = number(n, NAME_INTERFACE, it->key, &rc, e);
+	struct eni v = {
+		.vpc = number(n, NAME_VPC, body->vpc, &rc, e),
+		.subnet = number(n, NAME_SUBNET, body->subnet, &rc, e),
+		.groups = number(n, NAME_GROUPS, body->groups, &rc, e),
+		.flags = body->flags,
+		.address = ip128_from(&body->address),
+		.mtu = body->mtu,
+		.output = OUTPUT_PEER,
+	};
+
+	memcpy(v.mac, body->mac.b, sizeof(v.mac));
+	if (!(body->flags & (ENI_INTERNET | ENI_SERVICE)))
+		v.service_address = service_address(key);
+	return rc ? rc : shadow_put(s, DP_ENIS, &key, &v);
+}
+
+static int put_nat(struct names *n, struct shadow *s, const struct item *it, struct err *e)
+{
+	const struct item_nat *body = it->body;
+	int rc = 0;
+	uint32_t key = number(n, NAME_NAT, it->key, &rc, e);
+	struct nat_entry v = {
+		.vpc = number(n, NAME_VPC, body->vpc, &rc, e),
+		.subnet = number(n, NAME_SUBNET, body->subnet, &rc, e),
+		.gateway = number(n, NAME_GATEWAY, body->gateway, &rc, e),
+		.ifindex = number(n, NAME_INTERFACE, it->key, &rc, e),
+		.address = ip128_from(&body->address),
+		.public_address = ip128_from(&body->public_address),
+	};
+
+	if (body->available)
+		v.flags |= NAT_AVAILABLE;
+	if (body->is_public)
+		v.flags |= NAT_IS_PUBLIC;
+	return rc ? rc : shadow_put(s, DP_NATS, &key, &v);
+}
+
+static int put_address(struct names *n, struct shadow *s, const struct item *it, struct err *e)
+{
+	const struct item_address *body = it->body;
+	enum name_space space = body->kind == ADDR_NAT ? NAME_NAT : NAME_INTERFACE;
+	int rc = 0;
+	struct addr_key key = {
+		.vpc = number(n, NAME_VPC, body->vpc, &rc, e),
+		.family = body->address.family,
+		.address = ip128_from(&body->address),
+	};
+	struct addr_entry v = {
+		.kind = body->kind,
+		.ifindex = number(n, space, body->holder, &rc, e),
+		.vpc = number(n, NAME_VPC, body->holder_vpc, &rc, e),
+		.gateway = number(n, NAME_GATEWAY, body->gateway, &rc, e),
+		.other = ip128_from(&body->other),
+	};
+
+	return rc ? rc : shadow_put(s, DP_ADDRESSES, &key, &v);
+}
+
+static int put_route(struct names *n, struct shadow *s, const struct item *it, struct err *e)
+{
+	static const enum name_space spaces[] = {
+		[TARGET_INTERNET_GATEWAY] = NAME_GATEWAY,
+		[TARGET_NAT_GATEWAY] = NAME_NAT,
+		[TARGET_ENI] = NAME_INTERFACE,
+	};
+	const struct item_route *body = it->body;
+	int rc = 0;
+	struct route_key key = {
+		.prefixlen = 64u + cidr_len128(&body->destination),
+		.table = number(n, NAME_TABLE, body->table, &rc, e),
+		.family = body->destination.ip.family,
+		.address = ip128_from(&body->destination.ip),
+	};
+	struct route_entry v = {.target = body->target};
+
+	if (body->id[0])
+		v.id = number(n, spaces[body->target], body->id, &rc, e);
+	return rc ? rc : shadow_put(s, DP_ROUTES, &key, &v);
+}
+
+static void claim_name(const struct item *it, char *ret, size_t len)
+{
+	snprintf(ret, len, "%s %s", item_type_name(it->type), it->key);
+}
+
+int bind_put(struct names *n, struct shadow *s, const struct item *it,
+	     struct shadow_counts *counts, struct err *e)
+{
+	static int (*const put[ITEM_TYPE_COUNT])(struct names *, struct shadow *,
+						 const struct item *, struct err *) = {
+		[ITEM_VPC] = put_vpc,	[ITEM_SUBNET] = put_subnet,   [ITEM_ENI] = put_eni,
+		[ITEM_NAT] = put_nat,	[ITEM_ADDRESS] = put_address, [ITEM_ROUTE] = put_route,
+	};
+	char claim[160];
+	int rc;
+
+	claim_name(it, claim, sizeof(claim));
+	shadow_begin(s, claim);
+	rc = put[it->type](n, s, it, e);
+	if (rc == -ENOMEM)
+		return err_sys(e, rc, "%s", claim);
+	if (rc)
+		return rc;
+	return shadow_commit(s, counts, e);
+}
+
+int bind_remove(struct names *n, struct shadow *s, const struct item *it, struct err *e)
+{
+	static const struct {
+		bool own;
+		enum name_space space;
+	} released[ITEM_TYPE_COUNT] = {
+		[ITEM_VPC] = {true, NAME_VPC},
+		[ITEM_SUBNET] = {true, NAME_SUBNET},
+		[ITEM_NAT] = {true, NAME_NAT},
+	};
+	char claim[160];
+	int rc;
+
+	claim_name(it, claim, sizeof(claim));
+	rc = shadow_remove(s, claim, e);
+	if (!rc && released[it->type].own)
+		names_release(n, released[it->type].space, it->key);
+	if (!rc && it->type == ITEM_NAT)
+		names_release(n, NAME_INTERFACE, it->key);
+	return rc;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ * The daemon's command line.
+ */
+#ifndef VPCD_VPCD_CONFIG_H
+#define VPCD_VPCD_CONFIG_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/addr.h"
+#include "lib/err.h"
+
+struct config {
+	char instance[64]; /* "default" */
+	char socket[PATH_MAX], state_dir[PATH_MAX], run_dir[PATH_MAX];
+	char group[64];
+	gid_t gid; /* of `group`; -1: there is no such group */
+	const char *account, *region;
+	struct cidr pool;
+	uint32_t max_flows, max_interfaces;
+	unsigned namespace_pool;
+	bool purge;
+};
+
+/* 0: go on; 1: --help or --version was printed; -EINVAL: *e says what is wrong. */
+int config_parse(int argc, char **argv, struct config *ret, struct err *e);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ * The daemon's parts: wired by main, passed by pointer, no globals.
+ */
+#ifndef VPCD_VPCD_DAEMON_H
+#define VPCD_VPCD_DAEMON_H
+
+#include "api/api.h"
+#include "vpcd/apply.h"
+#include "vpcd/config.h"
+
+struct daemon {
+	struct config cfg;
+	char log_dir[PATH_MAX + 16]; /* sandboxes' logs */
+	int lock_fd;
+	struct event_loop *loop;
+	struct zygote *zygote;
+	struct store *store;
+	struct dataplane *dp;
+	struct fabric *fabric;
+	struct names *names;
+	struct sandboxes *sandboxes;
+	struct resolver *resolver;
+	struct apply *apply;
+	struct api *api;
+};
+
+/* What the API calls in the daemon (hooks.c). */
+struct api_hooks daemon_hooks(struct daemon *d);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT
+ * What the API asks of the daemon: waiting for apply, status, metrics, sandboxes.
+ */
+#include <sys/utsname.h>
+
+#include "nat/gateway.h"
+#include "vpcd/daemon.h"
+
+static uint64_t when_applied(void *arg, uint64_t revision, void (*done)(void *), void *done_arg)
+{
+	struct daemon *d = arg;
+
+	return apply_when(d->apply, revision, done, done_arg);
+}
+
+static void forget(void *arg, uint64_t ticket)
+{
+	struct daemon *d = arg;
+
+	apply_forget(d->apply, ticket);
+}
+
+static struct json *status(void *arg)
+{
+	struct daemon *d = arg;
+	struct json *j = json_new_obj(), *apply = json_new_obj(), *features = json_new_obj();
+	struct apply_stats st;
+	struct utsname u;
+
+	apply_stats(d->apply, &st);
+	json_set_str(j, "Instance", d->cfg.instance);
+	json_set_str(j, "RunDirectory", d->cfg.run_dir);
+	json_set_str(j, "StateDirectory", d->cfg.state_dir);
+	json_set_num(j, "AppliedRevision", (double)apply_revision(d->apply));
+	json_set_num(apply, "Items", (double)st.items);
+	json_set_num(apply, "Failed", (double)st.failed);
+	json_set_num(apply, "Audits", (double)st.audits);
+	json_set_num(apply, "Repaired", (double)st.repaired);
+	json_set(j, "Apply", apply);
+	if (!uname(&u))
+		json_set_str(features, "Kernel", u.release);
+	json_set_bool(features, "ChecksumStartCheck", dataplane_checks_checksum_start(d->dp));
+	json_set(j, "Features", features);
+	return j;
+}
+
+/* ---- metrics ---- */
+
+static int drop_metric(void *arg, const struct drop_key *k, const struct counter *c)
+{
+	struct buf *out = arg;
+
+	buf_printf(out, "vpcd_dropped_packets_total{ifindex=\"%u\",reason=\"%s\"} %llu\n",
+		   k->ifindex, drop_reason_name(k->reason), (unsigned long long)c->packets);
+	return 0;
+}
+
+static void apply_metrics(struct daemon *d, struct buf *out)
+{
+	struct apply_stats st;
+
+	apply_stats(d->apply, &st);
+	buf_printf(out,
+		   "# HELP vpcd_apply_items_total Items of the plan applied.\n"
+		   "# TYPE vpcd_apply_items_total counter\n"
+		   "vpcd_apply_items_total %llu\n"
+		   "# HELP vpcd_apply_failures_total Items that failed.\n"
+		   "# TYPE vpcd_apply_failures_total counter\n"
+		   "vpcd_apply_failures_total %llu\n"
+		   "# HELP vpcd_apply_seconds_total Time spent applying.\n"
+		   "# TYPE vpcd_apply_seconds_total counter\n"
+		   "vpcd_apply_seconds_total %.6f\n"
+		   "# HELP vpcd_apply_failed_items Items that wait for a retry.\n"
+		   "# TYPE vpcd_apply_failed_items gauge\n"
+		   "vpcd_apply_failed_items %zu\n",
+		   (unsigned long long)st.items, (unsigned long long)st.failures,
+		   (double)st.ns / 1e9, st.failed);
+}
+
+static void dns_metrics(struct daemon *d, struct buf *out)
+{
+	struct dns_stats st;
+
+	if (!resolver_stats(d->resolver, &st))
+		return;
+	buf_printf(out,
+		   "# HELP vpcd_dns_queries_total Queries that the resolver received.\n"
+		   "# TYPE vpcd_dns_queries_total counter\n"
+		   "vpcd_dns_queries_total %llu\n"
+		   "# HELP vpcd_dns_forwarded_total Queries sent upstream.\n"
+		   "# TYPE vpcd_dns_forwarded_total counter\n"
+		   "vpcd_dns_forwarded_total %llu\n",
+		   (unsigned long long)st.queries, (unsigned long long)st.forwarded);
+}
+
+static void metrics(void *arg, struct buf *out)
+{
+	struct daemon *d = arg;
+
+	apply_metrics(d, out);
+	dns_metrics(d, out);
+	buf_puts(out, "# HELP vpcd_dropped_packets_total Packets dropped, by reason.\n"
+		      "# TYPE vpcd_dropped_packets_total counter\n");
+	dataplane_drops(d->dp, drop_metric, out, NULL);
+}
+
+static struct json *sandbox(void *arg, const char *id)
+{
+	struct daemon *d = arg;
+
+	return sandboxes_describe(d->sandboxes, id);
+}
+
+struct api_hooks daemon_hooks(struct daemon *d)
+{
+	return (struct api_hooks){.arg = d,
+				  .when_applied = when_applied,
+				  .forget = forget,
+				  .status = status,
+				  .metrics = metrics,
+				  .sandbox = sandbox};
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT
+ * See links.h.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+
+#include "lib/cleanup.h"
+#include "vpcd/links.h"
+
+struct link {
+	char id[SYMBOL_LEN];
+	uint32_t ifindex;
+	bool has_program, alive, seen;
+	struct item_attachment *body; /* as made; NULL: by an earlier daemon */
+	UT_hash_handle hh;
+};
+
+struct links {
+	struct fabric *fabric;
+	struct dataplane *dp;
+	struct names *names;
+	const char *run_dir;
+	struct link *links;
+};
+
+struct links *links_new(struct fabric *f, struct dataplane *dp, struct names *names,
+			const char *run_dir)
+{
+	struct links *l = calloc(1, sizeof(*l));
+
+	if (l)
+		*l = (struct links){.fabric = f, .dp = dp, .names = names, .run_dir = run_dir};
+	return l;
+}
+
+static void link_free(struct links *l, struct link *k)
+{
+	HASH_DEL(l->links, k);
+	free(k->body);
+	free(k);
+}
+
+void links_free(struct links *l)
+{
+	struct link *k, *tmp;
+
+	if (!l)
+		return;
+	HASH_ITER(hh, l->links, k, tmp)
+		link_free(l, k);
+	free(l);
+}
+
+static struct link *link_find(const struct links *l, const char *id)
+{
+	struct link *k;
+
+	HASH_FIND_STR(l->links, id, k);
+	return k;
+}
+
+static struct link *link_add(struct links *l, const char *id, uint32_t ifindex)
+{
+	struct link *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		return NULL;
+	symbol_set(k->id, id);
+	k->ifindex = ifindex;
+	HASH_ADD_STR(l->links, id, k);
+	return k;
+}
+
+bool links_up(const struct links *l, const char *id)
+{
+	return link_find(l, id) != NULL;
+}
+
+static int sync_one(void *arg, const struct attachment_state *st)
+{
+	struct links *l = arg;
+	struct link *k = link_find(l, st->id);
+
+	if (k && k->ifindex != st->ifindex) /* two of one id: the unknown one goes */
+		return fabric_detach(l->fabric, st->id, st->ifindex, NULL);
+	if (!k)
+		k = link_add(l, st->id, st->ifindex);
+	if (!k)
+		return -ENOMEM;
+	k->has_program = st->has_program;
+	k->alive = st->up && st->namespace_alive;
+	k->seen = true;
+	return 0;
+}
+
+int links_sync(struct links *l, struct err *e)
+{
+	struct link *k, *tmp;
+	int rc = fabric_list(l->fabric, sync_one, l, e);
+
+	HASH_ITER(hh, l->links, k, tmp) {
+		if (!rc && !k->seen)
+			link_free(l, k);
+		else
+			k->seen = false;
+	}
+	return rc;
+}
+
+/* The interface index of a new attachment: the symbol's own, a pooled one, or a fresh one. */
+static int pick_ifindex(struct links *l, const char *id, bool ours, uint32_t *ret, struct err *e)
+{
+	uint32_t pooled;
+
+	*ret = names_find(l->names, NAME_INTERFACE, id);
+	if (*ret)
+		return 0;
+	pooled = ours ? fabric_pool_take_ifindex(l->fabric) : 0;
+	if (!pooled)
+		return names_get(l->names, NAME_INTERFACE, id, ret, e);
+	*ret = pooled;
+	return names_bind(l->names, NAME_INTERFACE, id, pooled, e);
+}
+
+static int attach(struct links *l, const struct item *it, struct err *e)
+{
+	const struct item_attachment *body = it->body;
+	struct attachment_spec spec = {.id = it->key,
+				       .ifname = body->ifname,
+				       .mac = body->mac,
+				       .mtu = body->mtu,
+				       .address = body->address,
+				       .gateway = body->gateway};
+	char path[4096];
+	struct link *k;
+	int rc;
+
+	if (body->netns_path[0] == '@')
+		snprintf(path, sizeof(path), "%s/ns/%s.net", l->run_dir, body->netns_path + 1);
+	else
+		snprintf(path, sizeof(path), "%s", body->netns_path);
+	if (path[0])
+		spec.netns_path = path;
+	if (ip_is_set(&body->route.ip)) {
+		spec.no_default_route = true;
+		spec.routes = &body->route;
+		spec.n_routes = 1;
+	}
+	rc = pick_ifindex(l, it->key, !path[0], &spec.ifindex, e);
+	if (!rc)
+		rc = fabric_attach(l->fabric, &spec, e);
+	if (rc)
+		return rc;
+	k = link_add(l, it->key, spec.ifindex);
+	if (!k)
+		return err_sys(e, -ENOMEM, "attach %s", it->key);
+	k->has_program = k->alive = true;
+	k->body = malloc(sizeof(*body));
+	if (k->body)
+		*k->body = *body;
+	return 0;
+}
+
+static bool as_wanted(const struct link *k, const struct item_attachment *body)
+{
+	return k->alive && (!k->body || !memcmp(k->body, body, sizeof(*body)));
+}
+
+int links_put(struct links *l, const struct item *it, struct err *e)
+{
+	struct link *k = link_find(l, it->key);
+	int rc;
+
+	if (k && k->ifindex == names_find(l->names, NAME_INTERFACE, it->key) &&
+	    as_wanted(k, it->body)) {
+		if (k->has_program)
+			return 0;
+		rc = fabric_attach_program(l->fabric, k->ifindex, e);
+		k->has_program = !rc;
+		return rc;
+	}
+	if (k) {
+		rc = links_remove(l, it->key, e);
+		if (rc)
+			return rc;
+	}
+	return attach(l, it, e);
+}
+
+int links_remove(struct links *l, const char *id, struct err *e)
+{
+	struct link *k = link_find(l, id);
+	uint32_t ifindex = k ? k->ifindex : names_find(l->names, NAME_INTERFACE, id);
+	int rc = 0;
+
+	if (ifindex) {
+		rc = fabric_detach(l->fabric, id, ifindex, e);
+		if (!rc)
+			rc = dataplane_end_flows(l->dp, ifindex, e);
+		if (!rc)
+			rc = dataplane_forget_counters(l->dp, ifindex, e);
+	}
+	if (rc)
+		return err_wrap(e, "detach %s", id);
+	/* The index was this attachment's identity: the next one gets another. */
+	names_release(l->names, NAME_INTERFACE, id);
+	if (k)
+		link_free(l, k);
+	return 0;
+}
+
+int links_sweep(struct links *l, const struct plan *p, struct err *e)
+{
+	struct link *k, *tmp;
+	int n = 0;
+
+	HASH_ITER(hh, l->links, k, tmp) {
+		int rc;
+
+		if (plan_get(p, ITEM_ATTACHMENT, k->id))
+			continue;
+		rc = links_remove(l, k->id, e);
+		if (rc)
+			return rc;
+		n++;
+	}
+	return n;
+}

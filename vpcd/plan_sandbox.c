@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT
+ * Items of sandboxes' processes. The body is canonical JSON text, since a command has no fixed size:
+ *
+ *   {"Kind": "instance", "Attachment": "eni-…", "Hostname": "db", "Command": [..],
+ *    "Environment": {..}, "Capabilities": [..], "Directory": "/", "Attach": false, "Run": true,
+ *    "Foreign": false, "AutoRemove": false, "ResolvConf": "…", "Hosts": "…"}
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/buf.h"
+#include "lib/json.h"
+#include "model/ipam.h"
+#include "vpcd/plan.h"
+#include "vpcd/plan_dns.h"
+
+/* Where a sandbox sits, whatever its kind. */
+struct seat {
+	const char *attachment;
+	struct ip address;
+	struct ip nameserver;
+	char domain[128];
+};
+
+static bool seat_of_eni(const struct model *m, const char *eni_id, struct seat *ret)
+{
+	const struct object *o = eni_id ? model_get(m, eni_id) : NULL;
+	const struct object *s = o ? model_get(m, AS_CONST(network_interface, o)->subnet_id) : NULL;
+	const struct vpc *v = s ? model_subnet_vpc(m, AS_CONST(subnet, s)) : NULL;
+
+	if (!v)
+		return false;
+	ret->attachment = o->id;
+	ret->address = AS_CONST(network_interface, o)->private_ip_address;
+	if (v->enable_dns_support)
+		ret->nameserver = ipam_resolver(v);
+	dns_internal_domain(v->o.region, ret->domain, sizeof(ret->domain));
+	return true;
+}
+
+static bool seat_of(const struct model *m, const struct object *o, struct seat *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	switch (o->kind->kind) {
+	case KIND_INSTANCE:
+		return seat_of_eni(m, AS_CONST(instance, o)->network_interface_id, ret);
+	case KIND_FUNCTION:
+		return seat_of_eni(m, AS_CONST(function, o)->network_interface_id, ret);
+	default:
+		ret->attachment = o->id;
+		ret->address = AS_CONST(internet_host, o)->address;
+		ret->nameserver = ip_from_v4(INTERNET_DNS);
+		return true;
+	}
+}
+
+/* The name as far as it is a host name, else the address's ("ip-10-0-1-5"). */
+static void hostname_of(const struct object *o, const struct seat *seat, char *ret, size_t len)
+{
+	const char *name = o->kind->kind == KIND_INTERNET_HOST
+				   ? AS_CONST(internet_host, o)->domain_name
+				   : o->name;
+	size_t n = name ? strlen(name) : 0;
+	uint32_t a = ip_to_v4(&seat->address);
+	bool ok = n > 0 && n < 64 && n < len;
+
+	for (size_t i = 0; ok && i < n; i++)
+		ok = isalnum((unsigned char)name[i]) || (i && (name[i] == '-' || name[i] == '.'));
+	if (ok)
+		snprintf(ret, len, "%s", name);
+	else
+		snprintf(ret, len, "ip-%u-%u-%u-%u", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
+}
+
+static struct json *strings(const struct list *l)
+{
+	struct json *arr = json_new_arr();
+
+	for (size_t i = 0; i < l->n; i++)
+		json_append(arr, json_new_str(((char **)l->v)[i]));
+	return arr;
+}
+
+static struct json *environment(const struct map *env)
+{
+	struct json *obj = json_new_obj();
+
+	for (size_t i = 0; i < env->n; i++)
+		json_set_str(obj, env->keys[i], env->values[i]);
+	return obj;
+}
+
+static void set_files(struct json *j, const struct seat *seat, const char *hostname)
+{
+	cleanup_buf struct buf resolv = {0}, hosts = {0};
+	char text[IP_STRLEN];
+
+	if (ip_is_set(&seat->nameserver))
+		buf_printf(&resolv, "nameserver %s\n", ip_format(&seat->nameserver, text));
+	if (seat->domain[0])
+		buf_printf(&resolv, "search %s\n", seat->domain);
+	buf_printf(&resolv, "options timeout:2 attempts:2\n");
+	buf_printf(&hosts, "127.0.0.1 localhost\n::1 localhost\n%s %s\n",
+		   ip_format(&seat->address, text), hostname);
+	json_set_str(j, "ResolvConf", buf_str(&resolv));
+	json_set_str(j, "Hosts", buf_str(&hosts));
+}
+
+void plan_sandbox(struct plan_pass *pp, const struct object *o)
+{
+	const struct sandbox *sb = object_sandbox_const(o);
+	cleanup_json struct json *j = json_new_obj();
+	cleanup_free char *text = NULL;
+	char hostname[256];
+	struct seat seat;
+
+	if (!seat_of(pp->model, o, &seat))
+		return;
+	hostname_of(o, &seat, hostname, sizeof(hostname));
+	json_set_str(j, "Kind", o->kind->name);
+	json_set_str(j, "Attachment", seat.attachment);
+	json_set_str(j, "Hostname", hostname);
+	json_set(j, "Command", strings(&sb->command));
+	json_set(j, "Environment", environment(&sb->environment));
+	json_set(j, "Capabilities", strings(&sb->capabilities));
+	json_set_str(j, "Directory", sb->directory ? sb->directory : "/");
+	json_set_bool(j, "Attach", sb->stdio == STDIO_ATTACH);
+	json_set_bool(j, "Run", sb->desired_state == SANDBOX_RUNNING);
+	json_set_bool(j, "Foreign", sb->netns_path != NULL);
+	json_set_bool(j, "AutoRemove", sb->auto_remove);
+	set_files(j, &seat, hostname);
+	text = json_print(j);
+	if (!text)
+		abort();
+	plan_emit(pp, ITEM_SANDBOX, o->id, text, strlen(text) + 1);
+}

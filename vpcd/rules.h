@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ * Compiles a rule list to the bit-vector classifier of abi.h: for each distinct prefix, and each
+ * distinct (protocol, port prefix), the bitmap of the rules that cover it. Pure.
+ */
+#ifndef VPCD_VPCD_RULES_H
+#define VPCD_VPCD_RULES_H
+
+#include "bpf/abi.h"
+#include "vpcd/plan.h"
+
+struct classifier_tables {
+	struct classifier info;
+	size_t n_addresses, n_ports;
+	struct rule_addr_key *addresses;	 /* .classifier is 0: the caller fills it in */
+	struct rules_bitmap *address_bitmaps;
+	struct rule_port_key *ports;
+	struct rules_bitmap *port_bitmaps;
+};
+
+/* rules: at most RULES_MAX. reverse: the other direction's, which decide what is untracked
+ * (EC2 User Guide, security group connection tracking). 0, or -ENOMEM. */
+int rules_compile(const struct item_rule *rules, size_t n, const struct item_rule *reverse,
+		  size_t n_reverse, struct classifier_tables *ret);
+void classifier_tables_done(struct classifier_tables *t);
+
+/* Bitmap of the rules that refer to one of the groups; false if none does. */
+bool rules_peer_bitmap(const struct item_rule *rules, size_t n, const char (*groups)[SYMBOL_LEN],
+		       struct rules_bitmap *ret);
+
+/* An address of either family as programs see it. */
+struct ip128 ip128_from(const struct ip *ip);
+
+#endif
