@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT
+ * Lists, records and maps.
+ */
+#include "model/store.h"

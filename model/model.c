@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT
+ * The model in memory.
+ */
+#include "model/store.h"

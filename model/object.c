@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT
+ * Objects.
+ */
+#include "model/store.h"

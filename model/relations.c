@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT
+ * Relations between objects.
+ */
+#include "model/store.h"

@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT
+ * Names to objects.
+ */
+#include "model/store.h"

@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT
+ * Descriptors.
+ */
+#include "model/store.h"

@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT
+ * SQL.
+ */
+#include "model/store.h"

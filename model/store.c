@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT
+ * The store.
+ */
+#include "model/store.h"

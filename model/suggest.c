@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT
+ * Did you mean.
+ */
+#include "model/store.h"

@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT
+ * Transactions.
+ */
+#include "model/store.h"
