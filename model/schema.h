@@ -57,7 +57,8 @@ enum field_flags {
 	COMPUTED = 4,	/* status or allocated: refused as input */
 	UNIQUE_REF = 8, /* at most one object of this kind may refer to the same target */
 	CASCADE = 16,	/* the referring object goes with its target (a rule with its group) */
-	WEAK = 32,	/* the target may go: the value dangles (a route: blackhole) or is cleared */
+	WEAK = 32,	/* the target may go: within a record the value dangles (a route: blackhole),
+			 * otherwise it is cleared. So is a COMPUTED reference */
 	ALLOCATED = 64, /* may be given; chosen by the daemon if absent; immutable afterwards */
 	COLUMN = 128,	/* a column of the table that `list` prints; otherwise only -o wide */
 };
@@ -87,16 +88,19 @@ struct field {
 	const char *help;	   /* one sentence, no full stop; required (a lint test holds it) */
 };
 
+struct model_entry;
+
 /* What every object has, first in each kind's struct. Strings are owned. */
 struct object {
 	const struct kind *kind;
+	struct model_entry *entry; /* the model's own; NULL outside it */
 	char id[40];
 	char *name;    /* tag Name; NULL if unnamed */
 	char *account; /* owner, "123456789012" */
 	char *region;
 	char *lab;	 /* the lab that owns it; NULL: made by hand */
 	struct map tags; /* includes Name */
-	uint64_t revision; /* of its last change */
+	uint64_t revision; /* of its last change; status leaves it */
 	int64_t created;   /* Unix seconds */
 };
 

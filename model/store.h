@@ -17,6 +17,8 @@ struct store_config {
 	struct cidr pool;    /* elastic IPs; unset: 198.51.100.0/24 */
 };
 
+#define STORE_EVENTS_KEPT 10000
+
 /* path: a file, made if absent, or ":memory:" (validate, tests). -EBUSY: another process holds it.
  * A schema version newer than ours is refused; an older one is upgraded. */
 int store_open(const char *path, const struct store_config *cfg, struct store **ret, struct err *e);
@@ -35,7 +37,8 @@ const struct object *model_next(const struct model *m, const struct object *o);
 #define model_for_each(o, m, kind)                                                                 \
 	for (const struct object *o = model_first(m, kind); o; o = model_next(m, o))
 
-/* Objects of `kind` (KIND_NONE: any) that refer to `id` by any field. Calls fn for each. */
+/* Objects of `kind` (KIND_NONE: any) that refer to `id` by any field. Calls fn once for each, in no
+ * particular order. */
 void model_referrers(const struct model *m, const char *id, enum kind_id kind,
 		     void (*fn)(void *arg, const struct object *o), void *arg);
 
@@ -56,7 +59,8 @@ const char *model_object_vpc(const struct model *m, const struct object *o); /* 
 
 /* ---- changing it: all or nothing ---- */
 
-/* One at a time; the model keeps its old state until commit. */
+/* One at a time (NULL: one is open, or no memory); the model keeps its old state until commit. A
+ * txn_* call that fails leaves the transaction as it was before the call. */
 struct txn *txn_begin(struct store *s);
 /* The model as this transaction sees it. */
 const struct model *txn_model(const struct txn *t);
@@ -72,8 +76,11 @@ int txn_create(struct txn *t, const struct kind *k, const struct json *spec, con
 int txn_update(struct txn *t, const char *id, const struct json *patch, struct err *e);
 /* DependencyViolation (-EBUSY) names what still refers to it. */
 int txn_delete(struct txn *t, const char *id, struct err *e);
+/* True while txn_delete(id) is under way: its deleting() may delete what nobody else may (a VPC its
+ * main route table). The object is still to be seen then. */
+bool txn_deleting(const struct txn *t, const char *id);
 /* For check() and created(): set COMPUTED and ALLOCATED members of an object of this transaction.
- * Returns the transaction's own copy. */
+ * Returns the transaction's own copy, to be changed before the next call on t; NULL: no such. */
 struct object *txn_edit(struct txn *t, const char *id);
 
 /* What this transaction did so far, in order. */
@@ -96,14 +103,16 @@ void store_on_commit(struct store *s, store_commit_fn *fn, void *arg);
 /* ---- status: what the daemon found, apart from intent ---- */
 
 /* Sets COMPUTED fields of an object by name ({"State": "failed", "StateReason": …}), persists and
- * makes an event if it differs. Unknown id: 0, nothing done. */
+ * makes an event if it differs. Unknown id: 0, nothing done. -EBUSY within a transaction. The
+ * object stays where it is in memory; its revision stays, the store's grows. */
 int store_set_status(struct store *s, const char *id, const struct json *status, struct err *e);
 
 /* ---- events, by revision ---- */
 
 /* JSON: {"Revision", "Time", "Type": created|updated|deleted|status, "Kind", "Id", "Name", "Lab",
- * "State"?, "Reason"?}. Calls fn for each event after `since`, oldest first, at most `limit`. The
- * newest 10,000 are kept. */
+ * "State"?, "Reason"?}. Calls fn for each event after `since`, oldest first, until there were
+ * `limit` or more: a revision is never cut, so that its number resumes the stream. The newest
+ * STORE_EVENTS_KEPT are kept. */
 int store_events(struct store *s, uint64_t since, size_t limit,
 		 void (*fn)(void *arg, const struct json *event), void *arg, struct err *e);
 
