@@ -16,8 +16,7 @@ const struct field elem_ip = {.name = "Item", .type = T_IP, .size = sizeof(struc
 
 int fields_defaults(const struct field *fields, void *base, struct err *e)
 {
-	field_for_each(f, fields)
-	{
+	field_for_each (f, fields) {
 		int r = f->def ? value_parse_text(f, f->def, field_at(f, base), e) : 0;
 
 		if (r)
@@ -28,16 +27,14 @@ int fields_defaults(const struct field *fields, void *base, struct err *e)
 
 void fields_clear(const struct field *fields, void *base)
 {
-	field_for_each(f, fields)
-	{
+	field_for_each (f, fields) {
 		value_clear(f, field_at(f, base));
 	}
 }
 
 int fields_copy(const struct field *fields, const void *from, void *to)
 {
-	field_for_each(f, fields)
-	{
+	field_for_each (f, fields) {
 		int r = value_copy(f, field_at_const(f, from), field_at(f, to));
 
 		if (r)
@@ -48,8 +45,7 @@ int fields_copy(const struct field *fields, const void *from, void *to)
 
 int fields_compare(const struct field *fields, const void *a, const void *b)
 {
-	field_for_each(f, fields)
-	{
+	field_for_each (f, fields) {
 		int r = value_compare(f, field_at_const(f, a), field_at_const(f, b));
 
 		if (r)
@@ -60,8 +56,7 @@ int fields_compare(const struct field *fields, const void *a, const void *b)
 
 int fields_check_oneof(const struct field *fields, const void *base, struct err *e)
 {
-	field_for_each(f, fields)
-	{
+	field_for_each (f, fields) {
 		if (!f->oneof || !value_is_set(f, field_at_const(f, base)))
 			continue;
 		for (const struct field *g = f + 1; g->name; g++) {
@@ -81,8 +76,7 @@ int fields_refuse_unknown(const struct field *fields, const char *name, const ch
 	struct suggestion s = {.wanted = name};
 	char hint[SUGGEST_STRLEN];
 
-	field_for_each(f, fields)
-	{
+	field_for_each (f, fields) {
 		if (!(f->flags & COMPUTED))
 			suggest(&s, f->name);
 	}
@@ -94,8 +88,7 @@ void fields_schema(const struct field *fields, struct json *out)
 {
 	struct json *properties = json_new_obj(), *required = json_new_arr();
 
-	field_for_each(f, fields)
-	{
+	field_for_each (f, fields) {
 		struct json *s;
 
 		if (f->flags & COMPUTED)
@@ -151,8 +144,7 @@ static int list_parse(const struct field *f, const struct json *j, void *p, stru
 		return value_refuse(j, e, "an array");
 	if (list_alloc(f, json_len(j), &l))
 		return err_sys(e, -ENOMEM, "parse");
-	json_for_each(c, j)
-	{
+	json_for_each (c, j) {
 		r = value_parse(f->elem, c, item_at(f, &l, i), e);
 		if (r) {
 			list_done(f, &l);
@@ -242,16 +234,13 @@ static int record_fill(const struct field *f, const struct json *j, void *base, 
 
 	if (r)
 		return r;
-	json_for_each(m, j)
-	{
+	json_for_each (m, j) {
 		r = record_member(f, m, base, e);
 		if (r)
 			return r;
 	}
-	field_for_each(member, f->fields)
-	{
-		if ((member->flags & REQUIRED) &&
-		    json_type(json_get(j, member->name)) == JSON_NULL)
+	field_for_each (member, f->fields) {
+		if ((member->flags & REQUIRED) && json_type(json_get(j, member->name)) == JSON_NULL)
 			return err_set(e, -EINVAL, "MissingParameter", member->name,
 				       "required, and missing");
 	}
@@ -282,8 +271,7 @@ static struct json *record_print(const struct field *f, const void *p)
 {
 	struct json *out = json_new_obj();
 
-	field_for_each(member, f->fields)
-	{
+	field_for_each (member, f->fields) {
 		json_set(out, member->name, value_print(member, field_at_const(member, p)));
 	}
 	return out;
@@ -298,8 +286,7 @@ static void record_format(const struct field *f, const void *p, struct buf *b)
 {
 	const char *space = "";
 
-	field_for_each(member, f->fields)
-	{
+	field_for_each (member, f->fields) {
 		if (!value_is_set(member, field_at_const(member, p)))
 			continue;
 		buf_printf(b, "%s%s=", space, member->name);
@@ -417,8 +404,7 @@ static int map_parse(const struct field *f, const struct json *j, void *p, struc
 
 	if (json_type(j) != JSON_OBJECT)
 		return value_refuse(j, e, "an object of strings");
-	json_for_each(c, j)
-	{
+	json_for_each (c, j) {
 		if (json_str(c))
 			r = map_add(&m, json_key(c), json_str(c));
 		else

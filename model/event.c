@@ -19,8 +19,7 @@ static bool is_named(const char *name, const char *const *names)
 static void add_status(struct json *event, const char *member, const struct object *o,
 		       const char *const *names)
 {
-	field_for_each(f, o->kind->fields)
-	{
+	field_for_each (f, o->kind->fields) {
 		if ((f->flags & COMPUTED) && is_named(f->name, names)) {
 			json_set(event, member, value_print(f, field_at_const(f, o)));
 			return;

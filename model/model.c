@@ -23,8 +23,7 @@ static void postings_free(struct postings **table)
 {
 	struct postings *p, *tmp;
 
-	HASH_ITER(hh, *table, p, tmp)
-	{
+	HASH_ITER (hh, *table, p, tmp) {
 		HASH_DEL(*table, p);
 		free(p->v);
 		free(p);
@@ -37,8 +36,7 @@ void model_index_free(struct model_index *ix)
 
 	if (!ix)
 		return;
-	HASH_ITER(hh, ix->entries, entry, tmp)
-	{
+	HASH_ITER (hh, ix->entries, entry, tmp) {
 		object_free(entry->committed);
 		object_free(entry->pending);
 		model_entry_remove(ix, entry);

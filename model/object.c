@@ -9,9 +9,10 @@
 
 #include "model/types.h"
 
-static const struct field tags_field = {
-	.name = "Tags", .type = T_MAP, .offset = offsetof(struct object, tags),
-	.size = sizeof(struct map)};
+static const struct field tags_field = {.name = "Tags",
+					.type = T_MAP,
+					.offset = offsetof(struct object, tags),
+					.size = sizeof(struct map)};
 
 /* ---- memory ---- */
 
@@ -80,8 +81,7 @@ bool object_equal(const struct object *a, const struct object *b)
 
 static void print_fields(const struct object *o, unsigned without, unsigned with, struct json *out)
 {
-	field_for_each(f, o->kind->fields)
-	{
+	field_for_each (f, o->kind->fields) {
 		if (!(f->flags & without) && (f->flags & with) == with)
 			json_set(out, f->name, value_print(f, field_at_const(f, o)));
 	}
@@ -145,8 +145,7 @@ static int name_follows_tags(struct object *o, struct err *e)
 	return copy_text(name, &o->name) ? err_sys(e, -ENOMEM, "Name") : 0;
 }
 
-static int input_name(struct object *o, const struct json *v, const struct json *all,
-		      struct err *e)
+static int input_name(struct object *o, const struct json *v, const struct json *all, struct err *e)
 {
 	const char *name = json_str(v), *tag = json_str(json_get(json_get(all, "Tags"), "Name"));
 
@@ -191,8 +190,7 @@ static int input_null(struct object *o, const struct field *f, struct err *e)
 }
 
 /* Objects merge with what is there (RFC 7396); on creation that is the default. */
-static int input_value(struct object *o, const struct field *f, const struct json *v,
-		       struct err *e)
+static int input_value(struct object *o, const struct field *f, const struct json *v, struct err *e)
 {
 	cleanup_json struct json *merged = NULL;
 	void *p = field_at(f, o);
@@ -242,8 +240,7 @@ int object_patch(struct object *o, const struct json *patch, struct err *e)
 
 	if (r)
 		return r;
-	json_for_each(v, patch)
-	{
+	json_for_each (v, patch) {
 		r = input_member(o, v, patch, e);
 		if (r)
 			return r;
@@ -257,8 +254,7 @@ int object_patch(struct object *o, const struct json *patch, struct err *e)
 /* A new object's null is an absent member; only then is REQUIRED asked. */
 static int check_required(const struct object *o, const struct json *spec, struct err *e)
 {
-	field_for_each(f, o->kind->fields)
-	{
+	field_for_each (f, o->kind->fields) {
 		if (!(f->flags & REQUIRED) || json_type(json_get(spec, f->name)) != JSON_NULL)
 			continue;
 		return err_set(e, -EINVAL, "MissingParameter", f->name, "%s of %s is required: %s",
@@ -290,8 +286,7 @@ static int status_member(struct object *o, const struct json *v, struct err *e)
 
 int object_set_status(struct object *o, const struct json *status, struct err *e)
 {
-	json_for_each(v, status)
-	{
+	json_for_each (v, status) {
 		int r = status_member(o, v, e);
 
 		if (r)
@@ -355,8 +350,7 @@ static int walk(const struct field *f, void *p, const struct ref_at *up, ref_fn 
 
 int object_each_ref(struct object *o, ref_fn *fn, void *arg)
 {
-	field_for_each(f, o->kind->fields)
-	{
+	field_for_each (f, o->kind->fields) {
 		int r = walk(f, field_at(f, o), NULL, fn, arg);
 
 		if (r)
@@ -381,8 +375,7 @@ static void list_remove_ref(struct list *l, const char *id)
 
 void object_clear_ref(struct object *o, const char *id)
 {
-	field_for_each(f, o->kind->fields)
-	{
+	field_for_each (f, o->kind->fields) {
 		void *p = field_at(f, o);
 
 		if (!(f->flags & (WEAK | COMPUTED)))

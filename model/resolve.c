@@ -97,8 +97,7 @@ static struct candidates find_prefix(const struct model *m, enum kind_id kind, c
 
 	if (!k || (kind && k->kind != kind) || len < strlen(k->id_prefix) + PREFIX_MIN)
 		return c;
-	model_for_each(o, m, k->kind)
-	{
+	model_for_each (o, m, k->kind) {
 		if (!strncmp(o->id, text, len))
 			candidate_add(&c, o);
 	}
@@ -110,8 +109,7 @@ static void suggest_names(const struct model *m, enum kind_id kind, struct sugge
 	for (int k = KIND_NONE + 1; k < KIND_COUNT; k++) {
 		if (kind && k != (int)kind)
 			continue;
-		model_for_each(o, m, k)
-		{
+		model_for_each (o, m, k) {
 			suggest(s, o->name);
 			if (*s->wanted == *o->id)
 				suggest(s, o->id);

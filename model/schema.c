@@ -47,8 +47,7 @@ const struct kind *kind_of_id(const char *id)
 
 const struct field *field_find(const struct field *fields, const char *name)
 {
-	field_for_each(f, fields)
-	{
+	field_for_each (f, fields) {
 		if (!strcmp(f->name, name))
 			return f;
 	}
@@ -141,8 +140,7 @@ static struct json *describe_fields(const struct field *fields)
 {
 	struct json *arr = json_new_arr();
 
-	field_for_each(f, fields)
-	{
+	field_for_each (f, fields) {
 		struct json *out = json_new_obj();
 
 		json_set_str(out, "Name", f->name);

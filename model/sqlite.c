@@ -115,8 +115,8 @@ static int db_error(struct db *d, struct err *e, const char *what)
 		return err_set(e, rc, "InternalError", "",
 			       "%s: no space left for the database; nothing was changed", what);
 	if (rc == -EBUSY)
-		return err_set(e, rc, "InternalError", "",
-			       "%s: another process holds the database", what);
+		return err_set(e, rc, "InternalError", "", "%s: another process holds the database",
+			       what);
 	return err_set(e, rc, "InternalError", "", "%s: %s", what, sqlite3_errmsg(d->handle));
 }
 

@@ -152,8 +152,7 @@ void store_on_commit(struct store *s, store_commit_fn *fn, void *arg)
 /* The object keeps its place in memory: exchange the fields' bytes. */
 static void swap_fields(struct object *a, struct object *b)
 {
-	field_for_each(f, a->kind->fields)
-	{
+	field_for_each (f, a->kind->fields) {
 		char *x = field_at(f, a), *y = field_at(f, b);
 
 		for (size_t i = 0; i < f->size; i++) {

@@ -69,7 +69,8 @@ struct store *txn_store(const struct txn *t);
 void txn_set_lab(struct txn *t, const char *lab);
 
 /* spec: members by field name plus Name, Tags; unknown members are refused with a suggestion.
- * References may be names. *ret (may be NULL) lives until the transaction ends. */
+ * References may be names. *ret (may be NULL) lives until the transaction ends. e->field is the path
+ * within the spec, "Routes/0/GatewayId", here and in txn_update. */
 int txn_create(struct txn *t, const struct kind *k, const struct json *spec, const char *scope_vpc,
 	       const struct object **ret, struct err *e);
 /* Merge patch (RFC 7396) of the spec. IMMUTABLE fields: -EPERM, code InvalidParameterValue. */

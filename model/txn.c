@@ -81,8 +81,8 @@ static int reserve(struct txn *t)
 {
 	int r = grow(&t->log, t->n_log, &t->cap_log, sizeof(*t->log));
 
-	return r ? r : grow(&t->dropped, t->n_dropped + t->n_log, &t->cap_dropped,
-			    sizeof(*t->dropped));
+	return r ? r
+		 : grow(&t->dropped, t->n_dropped + t->n_log, &t->cap_dropped, sizeof(*t->dropped));
 }
 
 static void touch(struct txn *t, struct model_entry *entry, bool touched)
@@ -211,8 +211,7 @@ static int check_unique(void *arg, char **value, const struct ref_at *at)
 
 static int check_immutable(const struct object *old, const struct object *new, struct err *e)
 {
-	field_for_each(f, new->kind->fields)
-	{
+	field_for_each (f, new->kind->fields) {
 		const void *was = field_at_const(f, old);
 		cleanup_free char *text = NULL;
 
@@ -436,8 +435,7 @@ static int forget(struct txn *t, const char *referrer, const char *id, struct er
 	return replace(t, old, new, e);
 }
 
-static int release(struct txn *t, const char *id, const struct referrer *v, size_t n,
-		   struct err *e)
+static int release(struct txn *t, const char *id, const struct referrer *v, size_t n, struct err *e)
 {
 	int r = violation(t, id, v, n, e);
 
@@ -452,7 +450,7 @@ static int release(struct txn *t, const char *id, const struct referrer *v, size
 	return r;
 }
 
-static int delete(struct txn *t, struct model_entry *entry, struct err *e)
+static int erase(struct txn *t, struct model_entry *entry, struct err *e)
 {
 	const struct object *o = seen(t, entry->id);
 	cleanup_free struct referrer *v = NULL;
@@ -484,7 +482,7 @@ int txn_delete(struct txn *t, const char *id, struct err *e)
 	if (entry->deleting)
 		return 0;
 	entry->deleting = true;
-	r = delete(t, entry, e);
+	r = erase(t, entry, e);
 	entry->deleting = false;
 	return conclude(t, mark, r);
 }

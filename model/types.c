@@ -397,8 +397,9 @@ static int proto_parse(const struct field *f, const struct json *j, void *p, str
 		if (!strcmp(s, protos[i].name))
 			n = protos[i].number;
 	if (n < -1)
-		return value_refuse(j, e, "a protocol: tcp, udp, icmp, icmpv6, -1 for all, or a "
-					  "number from 0 to 255");
+		return value_refuse(j, e,
+				    "a protocol: tcp, udp, icmp, icmpv6, -1 for all, or a "
+				    "number from 0 to 255");
 	*(int *)p = n;
 	return 0;
 }

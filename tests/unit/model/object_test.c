@@ -33,8 +33,8 @@ static void assert_member(const char *id, const char *member, const char *expect
 	assert_string_equal(text, expected);
 }
 
-static void assert_refused(enum kind_id kind, const char *spec, const char *code,
-			   const char *field, const char *msg)
+static void assert_refused(enum kind_id kind, const char *spec, const char *code, const char *field,
+			   const char *msg)
 {
 	struct err e = {0};
 
@@ -49,21 +49,29 @@ static void whole_object_prints_in_order(void **state)
 {
 	const char *id = make(txn, KIND_VPC, "{'Name': 'shop', 'CidrBlock': '10.0.0.0/16'}");
 	cleanup_json struct json *j = object_to_json(NULL, get(id));
-	const char *const order[] = {"VpcId",		 "Name",    "CidrBlock", "SecondaryCidrBlocks",
-				     "EnableDnsSupport", "EnableDnsHostnames",
-				     "State",		 "OwnerId", "Region",	 "Tags",
-				     "Revision",	 "CreateTime"};
+	const char *const order[] = {"VpcId",
+				     "Name",
+				     "CidrBlock",
+				     "SecondaryCidrBlocks",
+				     "EnableDnsSupport",
+				     "EnableDnsHostnames",
+				     "State",
+				     "OwnerId",
+				     "Region",
+				     "Tags",
+				     "Revision",
+				     "CreateTime"};
 	size_t i = 0;
 
-	json_for_each(m, j)
-	{
+	json_for_each (m, j) {
 		assert_true(i < ARRAY_SIZE(order));
 		assert_string_equal(json_key(m), order[i++]);
 	}
 	assert_int_equal(i, ARRAY_SIZE(order));
 	assert_string_equal(json_str(json_get(j, "OwnerId")), "123456789012");
 	assert_string_equal(json_str(json_get(json_get(j, "Tags"), "Name")), "shop");
-	assert_int_equal(strlen(json_str(json_get(j, "CreateTime"))), strlen("2026-01-31T12:00:00Z"));
+	assert_int_equal(strlen(json_str(json_get(j, "CreateTime"))),
+			 strlen("2026-01-31T12:00:00Z"));
 	assert_int_equal(strlen(id), strlen("vpc-") + 17);
 	assert_int_equal(strspn(id + 4, "0123456789abcdef"), 17);
 }
@@ -82,14 +90,14 @@ static void wrong_values_say_field_value_and_rule(void **state)
 		       "CidrBlock: \"10.0.0.0/33\" is not an address range such as 10.0.0.0/16");
 	assert_refused(KIND_VPC, "{'CidrBlock': '10.0.0.0/16', 'EnableDnsSupport': 'yes'}",
 		       "InvalidParameterValue", "EnableDnsSupport", "\"yes\" is not true or false");
-	assert_refused(KIND_VPC,
-		       "{'CidrBlock': '10.0.0.0/16', 'SecondaryCidrBlocks': ['10.1.0.0/16', 7]}",
-		       "InvalidParameterValue", "SecondaryCidrBlocks/1", "7 is not an address range");
+	assert_refused(
+		KIND_VPC, "{'CidrBlock': '10.0.0.0/16', 'SecondaryCidrBlocks': ['10.1.0.0/16', 7]}",
+		"InvalidParameterValue", "SecondaryCidrBlocks/1", "7 is not an address range");
 	assert_refused(KIND_VPC, "[]", "InvalidParameterValue", "", "array given");
 	assert_refused(KIND_VPC, "{'CidrBlock': '10.0.0.0/16', 'Tags': {'a': 1}}",
 		       "InvalidParameterValue", "Tags/a", "1 is not a string");
-	assert_refused(KIND_VPC, "{'CidrBlock': '10.0.0.0/16', 'Name': 7}",
-		       "InvalidParameterValue", "Name", "7 is not a string");
+	assert_refused(KIND_VPC, "{'CidrBlock': '10.0.0.0/16', 'Name': 7}", "InvalidParameterValue",
+		       "Name", "7 is not a string");
 }
 
 static void wrong_scalars_are_refused(void **state)
@@ -121,8 +129,8 @@ static void wrong_scalars_are_refused(void **state)
 		       "InvalidParameterValue", "PrivateIpAddress", "is not an IP address");
 	assert_refused(KIND_INSTANCE, "{'SubnetId': 's', 'Environment': ['a']}",
 		       "InvalidParameterValue", "Environment", "is not an object of strings");
-	assert_refused(KIND_INSTANCE, "{'SubnetId': 's', 'Command': 'ls'}",
-		       "InvalidParameterValue", "Command", "is not an array");
+	assert_refused(KIND_INSTANCE, "{'SubnetId': 's', 'Command': 'ls'}", "InvalidParameterValue",
+		       "Command", "is not an array");
 }
 
 static void unknown_field_gets_a_suggestion(void **state)
@@ -146,7 +154,8 @@ static void faults_in_records_say_where(void **state)
 	assert_refused(KIND_ROUTE_TABLE,
 		       "{'VpcId': 'v', 'Routes': [{'DestinationCidrBlock': '0.0.0.0/0',"
 		       " 'GatewayId': 'nope'}]}",
-		       "InvalidInternetGatewayID.NotFound", "Routes/0/GatewayId", "no internet-gateway");
+		       "InvalidInternetGatewayID.NotFound", "Routes/0/GatewayId",
+		       "no internet-gateway");
 }
 
 static void required_field_must_be_given(void **state)
@@ -182,8 +191,8 @@ static void protocols_print_by_name_or_number(void **state)
 {
 	static const struct {
 		const char *in, *out;
-	} protos[] = {{"'tcp'", "\"tcp\""}, {"6", "\"tcp\""},	{"'17'", "\"udp\""},
-		      {"'all'", "\"-1\""},  {"'-1'", "\"-1\""}, {"-1", "\"-1\""},
+	} protos[] = {{"'tcp'", "\"tcp\""}, {"6", "\"tcp\""},	   {"'17'", "\"udp\""},
+		      {"'all'", "\"-1\""},  {"'-1'", "\"-1\""},	   {"-1", "\"-1\""},
 		      {"47", "\"47\""},	    {"'58'", "\"icmpv6\""}};
 
 	make(txn, KIND_VPC, "{'Name': 'v', 'CidrBlock': '10.0.0.0/16'}");
@@ -209,11 +218,13 @@ static void name_and_tag_name_are_one(void **state)
 
 static void patch_merges_and_null_restores_the_default(void **state)
 {
-	const char *id = make(txn, KIND_VPC,
-			      "{'CidrBlock': '10.0.0.0/16', 'EnableDnsSupport': false,"
-			      " 'SecondaryCidrBlocks': ['10.1.0.0/16'], 'Tags': {'a': '1', 'b': '2'}}");
+	const char *id =
+		make(txn, KIND_VPC,
+		     "{'CidrBlock': '10.0.0.0/16', 'EnableDnsSupport': false,"
+		     " 'SecondaryCidrBlocks': ['10.1.0.0/16'], 'Tags': {'a': '1', 'b': '2'}}");
 
-	assert_int_equal(patch(txn, id, NULL, "{'EnableDnsSupport': null, 'Tags': {'a': null}}"), 0);
+	assert_int_equal(patch(txn, id, NULL, "{'EnableDnsSupport': null, 'Tags': {'a': null}}"),
+			 0);
 	assert_member(id, "EnableDnsSupport", "true");
 	assert_member(id, "SecondaryCidrBlocks", "[\"10.1.0.0/16\"]");
 	assert_member(id, "Tags", "{\"b\": \"2\"}");
@@ -299,8 +310,9 @@ static void fields_format_as_text(void **state)
 
 static void kinds_are_found_by_any_spelling(void **state)
 {
-	const char *const names[] = {"security-group", "Security-Groups", "sg", "SG",
-				     "SecurityGroup",  "securitygroups",  "security_group"};
+	const char *const names[] = {
+		"security-group", "Security-Groups", "sg", "SG", "SecurityGroup",
+		"securitygroups", "security_group"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		assert_ptr_equal(kind_find(names[i]), kinds[KIND_SECURITY_GROUP]);

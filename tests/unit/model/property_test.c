@@ -20,7 +20,7 @@ static const char *any(const struct model *m, enum kind_id kind)
 {
 	size_t n = count(m, kind), i = 0, wanted = n ? pick((int)n) : 0;
 
-	model_for_each(o, m, kind) {
+	model_for_each (o, m, kind) {
 		if (i++ == wanted)
 			return o->id;
 	}
@@ -147,7 +147,7 @@ static void scan(struct scan *s, const struct json *j)
 	const char *text = json_str(j);
 
 	s->n += text && !strcmp(text, s->id);
-	json_for_each(c, j)
+	json_for_each (c, j)
 		scan(s, c);
 }
 
@@ -161,7 +161,7 @@ static size_t mentions(const struct model *m, const char *id)
 	size_t n = 0;
 
 	for (int k = KIND_NONE + 1; k < KIND_COUNT; k++)
-		model_for_each(o, m, k) {
+		model_for_each (o, m, k) {
 			cleanup_json struct json *j = object_to_json(m, o);
 			struct scan s = {.id = id};
 

@@ -24,10 +24,12 @@ static int setup(void **state)
 	t = txn_begin(store);
 	keep(shop, make(t, KIND_VPC, "{'Name': 'shop', 'CidrBlock': '10.0.0.0/16'}"));
 	keep(other, make(t, KIND_VPC, "{'Name': 'other', 'CidrBlock': '10.0.0.0/16'}"));
-	keep(shop_private, make(t, KIND_SUBNET, "{'Name': 'private', 'VpcId': 'shop',"
-						" 'CidrBlock': '10.0.0.0/24'}"));
-	keep(other_private, make(t, KIND_SUBNET, "{'Name': 'private', 'VpcId': 'other',"
-						 " 'CidrBlock': '10.0.0.0/24'}"));
+	keep(shop_private, make(t, KIND_SUBNET,
+				"{'Name': 'private', 'VpcId': 'shop',"
+				" 'CidrBlock': '10.0.0.0/24'}"));
+	keep(other_private, make(t, KIND_SUBNET,
+				 "{'Name': 'private', 'VpcId': 'other',"
+				 " 'CidrBlock': '10.0.0.0/24'}"));
 	keep(web_subnet,
 	     make(t, KIND_SUBNET, "{'Name': 'web', 'VpcId': 'shop', 'CidrBlock': '10.0.1.0/24'}"));
 	keep(web_group, make(t, KIND_SECURITY_GROUP, "{'Name': 'web', 'VpcId': 'shop'}"));
@@ -108,7 +110,8 @@ static void qualified_name_resolves(void **state)
 {
 	assert_resolves(KIND_SUBNET, "other/private", shop, other_private);
 	assert_fails(KIND_SUBNET, "other/web", -ENOENT, "InvalidSubnetID.NotFound", "other/web");
-	assert_fails(KIND_SUBNET, "nowhere/private", -ENOENT, "InvalidSubnetID.NotFound", "private");
+	assert_fails(KIND_SUBNET, "nowhere/private", -ENOENT, "InvalidSubnetID.NotFound",
+		     "private");
 }
 
 static void id_prefix_resolves_from_four_characters(void **state)
@@ -134,7 +137,7 @@ static void prefix_of_several_is_ambiguous(void **state)
 	/* 16^4 prefixes: some collide among 2,000 (chance of none: 10^-13). */
 	for (int i = 0; i < 2000; i++)
 		make(t, KIND_SECURITY_GROUP, "{'VpcId': 'shop'}");
-	model_for_each(g, txn_model(t), KIND_SECURITY_GROUP) {
+	model_for_each (g, txn_model(t), KIND_SECURITY_GROUP) {
 		memcpy(prefix, g->id, sizeof(prefix) - 1);
 		r = model_resolve(txn_model(t), KIND_SECURITY_GROUP, prefix, NULL, &o, &e);
 		if (r)

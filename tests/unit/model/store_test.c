@@ -283,10 +283,10 @@ static void killed_process_leaves_whole_transactions(void **state)
 }
 
 /* Exit codes of the child: 0 as expected, 77 cannot mount, otherwise the line that failed. */
-#define EXPECT(cond)                                                                               \
-	do {                                                                                       \
-		if (!(cond))                                                                       \
-			_exit(__LINE__ % 76 + 1);                                                  \
+#define EXPECT(cond)                              \
+	do {                                      \
+		if (!(cond))                      \
+			_exit(__LINE__ % 76 + 1); \
 	} while (0)
 
 static void fill_disk(void)
@@ -541,8 +541,8 @@ static void event_names_object_lab_and_state(void **state)
 	cleanup_free char *text = NULL;
 
 	make_lab(s);
-	assert_int_equal(
-		store_set_status(s, id_of(s, KIND_NETWORK_INTERFACE, "e"), status, NULL), 0);
+	assert_int_equal(store_set_status(s, id_of(s, KIND_NETWORK_INTERFACE, "e"), status, NULL),
+			 0);
 	assert_int_equal(store_events(s, 1, 10, print_one, &text, NULL), 0);
 	assert_non_null(strstr(text, "\"Type\": \"status\", \"Kind\": \"network-interface\""));
 	assert_non_null(strstr(text, "\"Name\": \"e\", \"Lab\": \"shop\", \"State\": \"failed\", "

@@ -22,7 +22,8 @@
 /* ---- kinds ---- */
 
 static const struct field vpc_fields[] = {
-	FIELD(vpc, cidr_block, "CidrBlock", .flags = REQUIRED | IMMUTABLE | COLUMN, .help = "Range"),
+	FIELD(vpc, cidr_block, "CidrBlock", .flags = REQUIRED | IMMUTABLE | COLUMN,
+	      .help = "Range"),
 	FIELD(vpc, secondary_cidr_blocks, "SecondaryCidrBlocks", .elem = &elem_cidr,
 	      .help = "More ranges"),
 	FIELD(vpc, enable_dns_support, "EnableDnsSupport", .def = "true", .help = "Resolver"),
@@ -50,10 +51,8 @@ static const struct field route_fields[] = {
 	    .oneof = "target", .flags = WEAK, .help = "Interface"),
 	{0},
 };
-static const struct field elem_route = {.name = "Route",
-					.type = T_RECORD,
-					.size = sizeof(struct route),
-					.fields = route_fields};
+static const struct field elem_route = {
+	.name = "Route", .type = T_RECORD, .size = sizeof(struct route), .fields = route_fields};
 static const struct field route_table_fields[] = {
 	REF(route_table, vpc_id, "VpcId", KIND_VPC, .flags = REQUIRED | IMMUTABLE, .help = "VPC"),
 	FIELD(route_table, main, "Main", .flags = COMPUTED, .help = "The VPC's own"),
@@ -74,7 +73,8 @@ static const struct field elastic_ip_fields[] = {
 };
 
 static const struct field security_group_fields[] = {
-	REF(security_group, vpc_id, "VpcId", KIND_VPC, .flags = REQUIRED | IMMUTABLE, .help = "VPC"),
+	REF(security_group, vpc_id, "VpcId", KIND_VPC, .flags = REQUIRED | IMMUTABLE,
+	    .help = "VPC"),
 	FIELD(security_group, group_name, "GroupName", .max = 255, .help = "Name of the group"),
 	{0},
 };
@@ -93,10 +93,8 @@ static const struct field security_group_rule_fields[] = {
 };
 
 static const char *const interface_types[] = {"interface", "nat_gateway", "lambda", NULL};
-static const struct field group_ref = {.name = "Group",
-				       .type = T_REF,
-				       .size = sizeof(char *),
-				       .ref = KIND_SECURITY_GROUP};
+static const struct field group_ref = {
+	.name = "Group", .type = T_REF, .size = sizeof(char *), .ref = KIND_SECURITY_GROUP};
 static const struct field network_interface_fields[] = {
 	REF(network_interface, subnet_id, "SubnetId", KIND_SUBNET, .flags = REQUIRED | IMMUTABLE,
 	    .help = "Subnet"),
@@ -220,11 +218,13 @@ static int network_interface_deleting(struct txn *t, const struct object *o, str
 	return 0;
 }
 
-#define TEST_KIND(id_, struct_, name_, prefix, id_field_, ...)                                     \
-	[id_] = &(const struct kind){.kind = id_, .name = name_, .plural = name_ "s",              \
-				     .id_prefix = prefix, .id_field = id_field_, .help = "A kind", \
-				     .size = sizeof(struct struct_), .fields = struct_##_fields,   \
-				     __VA_ARGS__}
+#define TEST_KIND(id_, struct_, name_, prefix, id_field_, ...)                           \
+	[id_] = &(const struct kind)                                                     \
+	{                                                                                \
+		.kind = id_, .name = name_, .plural = name_ "s", .id_prefix = prefix,    \
+		.id_field = id_field_, .help = "A kind", .size = sizeof(struct struct_), \
+		.fields = struct_##_fields, __VA_ARGS__                                  \
+	}
 
 const struct kind *const kinds[KIND_COUNT] = {
 	TEST_KIND(KIND_VPC, vpc, "vpc", "vpc-", "VpcId", .check = vpc_check, .created = vpc_created,
@@ -303,8 +303,8 @@ try_make(struct txn *t, enum kind_id kind, struct err *e, const char *fmt, ...)
 	return txn_create(t, kinds[kind], spec, NULL, NULL, e);
 }
 
-__attribute__((format(printf, 4, 5))) static inline int
-patch(struct txn *t, const char *id, struct err *e, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static inline int patch(struct txn *t, const char *id,
+							      struct err *e, const char *fmt, ...)
 {
 	cleanup_json struct json *spec = NULL;
 	cleanup_free char *text = NULL;
@@ -341,7 +341,7 @@ static inline char *dump(const struct model *m)
 	cleanup_json struct json *all = json_new_arr();
 
 	for (int k = KIND_NONE + 1; k < KIND_COUNT; k++)
-		model_for_each(o, m, k)
+		model_for_each (o, m, k)
 			json_append(all, object_to_json(m, o));
 	return json_print_pretty(all);
 }
@@ -350,7 +350,7 @@ static inline size_t count(const struct model *m, enum kind_id kind)
 {
 	size_t n = 0;
 
-	model_for_each(o, m, kind)
+	model_for_each (o, m, kind)
 		n++;
 	return n;
 }

@@ -200,8 +200,9 @@ static void refused_update_leaves_the_object(void **state)
 	cleanup_free char *before = dump(txn_model(txn)), *after = NULL;
 	struct err e;
 
-	assert_int_equal(patch(txn, subnet, &e, "{'MapPublicIpOnLaunch': true, 'RouteTableId': 'x'}"),
-			 -ENOENT);
+	assert_int_equal(
+		patch(txn, subnet, &e, "{'MapPublicIpOnLaunch': true, 'RouteTableId': 'x'}"),
+		-ENOENT);
 	after = dump(txn_model(txn));
 	assert_string_equal(before, after);
 }
@@ -255,8 +256,8 @@ static void references_in_lists_count(void **state)
 
 static void deletion_takes_what_creation_made(void **state)
 {
-	assert_undeletable(model_first(txn_model(txn), KIND_ROUTE_TABLE)->id,
-			   "DependencyViolation", "main table");
+	assert_undeletable(model_first(txn_model(txn), KIND_ROUTE_TABLE)->id, "DependencyViolation",
+			   "main table");
 	assert_deleted(subnet);
 	assert_deleted(vpc);
 	assert_int_equal(count(txn_model(txn), KIND_ROUTE_TABLE), 0);
@@ -268,8 +269,9 @@ static void cascade_follows_its_target(void **state)
 
 	keep(group, make(txn, KIND_SECURITY_GROUP, "{'Name': 'g', 'VpcId': 'shop'}"));
 	keep(other, make(txn, KIND_SECURITY_GROUP, "{'Name': 'h', 'VpcId': 'shop'}"));
-	keep(rule, make(txn, KIND_SECURITY_GROUP_RULE, "{'GroupId': 'g', 'IpProtocol': 'tcp',"
-						       " 'ReferencedGroupId': 'h'}"));
+	keep(rule, make(txn, KIND_SECURITY_GROUP_RULE,
+			"{'GroupId': 'g', 'IpProtocol': 'tcp',"
+			" 'ReferencedGroupId': 'h'}"));
 	make(txn, KIND_SECURITY_GROUP_RULE,
 	     "{'GroupId': 'g', 'IpProtocol': 'tcp', 'ReferencedGroupId': 'g'}");
 	assert_undeletable(other, "DependencyViolation", rule);
@@ -284,8 +286,8 @@ static void weak_reference_is_cleared(void **state)
 	char eni[40], eip[40];
 
 	keep(eni, make(txn, KIND_NETWORK_INTERFACE, "{'Name': 'e', 'SubnetId': 'a'}"));
-	keep(eip, make(txn, KIND_ELASTIC_IP,
-		       "{'PublicIp': '198.51.100.1', 'NetworkInterfaceId': 'e'}"));
+	keep(eip,
+	     make(txn, KIND_ELASTIC_IP, "{'PublicIp': '198.51.100.1', 'NetworkInterfaceId': 'e'}"));
 	next_txn();
 	assert_deleted(eni);
 	assert_null(AS_CONST(elastic_ip, get(eip))->network_interface_id);
