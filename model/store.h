@@ -84,7 +84,7 @@ bool txn_deleting(const struct txn *t, const char *id);
  * Returns the transaction's own copy, to be changed before the next call on t; NULL: no such. */
 struct object *txn_edit(struct txn *t, const char *id);
 
-/* What this transaction did so far, in order. */
+/* What this transaction did so far, in order; the array lasts until the next call on t. */
 enum change_op { CHANGE_CREATE, CHANGE_UPDATE, CHANGE_DELETE };
 struct change {
 	enum change_op op;
