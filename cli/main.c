@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT
+ * vpcctl: the table of commands, and the way from the command line to one of them.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+const struct opt global_opts[] = {
+	{"output", 'o', OPT_VALUE, "FORMAT", "table, wide, json, json=.path, name or tsv",
+	 "table wide json name tsv"},
+	{"json", 0, OPT_FLAG, NULL, "the same as -o json", NULL},
+	{"quiet", 'q', OPT_FLAG, NULL, "print ids only", NULL},
+	{"color", 0, OPT_VALUE, "WHEN", "auto, always or never", "auto always never"},
+	{"socket", 0, OPT_VALUE, "PATH", "the daemon's socket", "file"},
+	{"instance", 0, OPT_VALUE, "NAME", "the daemon's instance", NULL},
+	{"help", 'h', OPT_FLAG, NULL, "print this help", NULL},
+	{0},
+};
+
+static const struct opt main_opts[] = {
+	{"version", 'V', OPT_FLAG, NULL, "print the version", NULL},
+	{0},
+};
+
+const struct opt list_opts[] = {
+	{"columns", 0, OPT_VALUE, "A,B", "columns of the table", NULL},
+	{"sort", 0, OPT_VALUE, "[-]COLUMN", "order of the rows; - for the other way round", NULL},
+	{"filter", 0, OPT_VALUE, "KEY=VALUE", "only rows that match; repeatable", NULL},
+	{"no-headers", 0, OPT_FLAG, NULL, "leave the header line out", NULL},
+	{"no-trunc", 0, OPT_FLAG, NULL, "print ids in full", NULL},
+	{0},
+};
+
+const struct opt wait_opts[] = {
+	{"timeout", 0, OPT_VALUE, "TIME", "give up waiting after it: 60s, 500ms, 2m", NULL},
+	{0},
+};
+
+const struct opt change_opts[] = {
+	{"dry-run", 0, OPT_FLAG, NULL, "check everything, change nothing", NULL},
+	{"no-wait", 0, OPT_FLAG, NULL, "return once the change is committed", NULL},
+	{"timeout", 0, OPT_VALUE, "TIME", "give up waiting after it: 60s, 500ms, 2m", NULL},
+	{0},
+};
+
+static const struct opt file_opts[] = {
+	{"file", 'f', OPT_VALUE, "FILE", "topology file, - for stdin; repeatable, later ones patch",
+	 "file"},
+	{"lab", 'p', OPT_VALUE, "LAB", "name of the lab; else the file's, else its directory's", "lab"},
+	{0},
+};
+
+static const struct opt lab_opts[] = {
+	{"lab", 'p', OPT_VALUE, "LAB", "name of the lab", "lab"},
+	{0},
+};
+
+static const struct opt yes_opts[] = {
+	{"yes", 'y', OPT_FLAG, NULL, "do not ask before deleting or replacing", NULL},
+	{0},
+};
+
+static const struct opt export_opts[] = {
+	{"canonical", 0, OPT_FLAG, NULL, "long forms of rules and routes", NULL},
+	{0},
+};
+
+static const struct opt place_opts[] = {
+	{"name", 'n', OPT_VALUE, "NAME", "name of the sandbox", NULL},
+	{"subnet", 's', OPT_VALUE, "SUBNET", "subnet of its interface; a function may have several",
+	 "subnet"},
+	{"security-group", 'g', OPT_VALUE, "GROUP", "security group; repeatable", "security-group"},
+	{"ip", 0, OPT_VALUE, "ADDRESS", "private address (default: the lowest free one)", NULL},
+	{0},
+};
+
+static const struct opt run_opts[] = {
+	{"rm", 0, OPT_FLAG, NULL, "delete the sandbox when its command ends", NULL},
+	{"detach", 'd', OPT_FLAG, NULL, "leave it running and print its id", NULL},
+	{"function", 0, OPT_FLAG, NULL, "make a function, not an instance", NULL},
+	{"cap-add", 0, OPT_VALUE, "CAP", "keep a capability: net_raw; repeatable", "net_raw net_admin"},
+	{0},
+};
+
+static const struct opt child_opts[] = {
+	{"env", 'e', OPT_VALUE, "K=V", "environment variable; repeatable", NULL},
+	{"interactive", 'i', OPT_FLAG, NULL, "pass stdin on", NULL},
+	{"tty", 't', OPT_FLAG, NULL, "give the command a terminal", NULL},
+	{"workdir", 'w', OPT_VALUE, "DIR", "working directory", "file"},
+	{0},
+};
+
+static const struct opt exec_opts[] = {
+	{"user", 'u', OPT_VALUE, "UID", "user id within the sandbox (default 0)", NULL},
+	{0},
+};
+
+static const struct opt logs_opts[] = {
+	{"follow", 'f', OPT_FLAG, NULL, "go on as lines come", NULL},
+	{"tail", 'n', OPT_VALUE, "N", "only the last N lines", NULL},
+	{0},
+};
+
+static const struct opt connect_opts[] = {
+	{"netns", 0, OPT_VALUE, "PATH", "the network namespace, /run/netns/NAME", "file"},
+	{"pid", 0, OPT_VALUE, "PID", "the network namespace of a process", NULL},
+	{0},
+};
+
+static const struct opt events_opts[] = {
+	{"follow", 'f', OPT_FLAG, NULL, "go on as events come", NULL},
+	{"since", 0, OPT_VALUE, "REVISION", "only events after this revision", NULL},
+	{"lab", 'p', OPT_VALUE, "LAB", "only those of a lab", "lab"},
+	{0},
+};
+
+static const struct opt config_opts[] = {
+	{"origin", 0, OPT_FLAG, NULL, "say where each value comes from", NULL},
+	{0},
+};
+
+/* clang-format off */
+const struct command commands[] = {
+	/* the lab */
+	{"validate", NULL, "[FILE]", "Check a topology file, without a daemon",
+	 "vpcctl validate -f examples/functions.json", cmd_validate, {file_opts}, .complete = "file"},
+	{"diff", NULL, "[FILE]", "Show what up would change; exit 1 if anything",
+	 "vpcctl diff -f examples/functions.json", cmd_diff, {file_opts, wait_opts}, .complete = "file"},
+	{"up", NULL, "[FILE]", "Make the lab match its topology file",
+	 "vpcctl up -f examples/functions.json", cmd_up, {file_opts, yes_opts, change_opts}, .complete = "file"},
+	{"down", NULL, "[FILE]", "Delete everything of a lab",
+	 "vpcctl down -p shop", cmd_down, {file_opts, yes_opts, change_opts}, .complete = "file"},
+	{"export", NULL, "", "Print a lab, or everything, as a topology file",
+	 "vpcctl export -p shop > shop.json", cmd_export, {lab_opts, export_opts}, .complete = NULL},
+	{"labs", NULL, "", "List the labs",
+	 "vpcctl labs", cmd_labs, {list_opts}, .complete = NULL},
+	/* sandboxes */
+	{"run", NULL, "[--] COMMAND [ARG…]", "Run a command in a new sandbox; its exit code is ours",
+	 "vpcctl run --rm -it --subnet shop/public -- sh", cmd_run,
+	 {place_opts, run_opts, child_opts, change_opts}, .complete = NULL, .first_ends = true, .runs_child = true},
+	{"exec", NULL, "SANDBOX [--] COMMAND [ARG…]", "Run one more command in a sandbox",
+	 "vpcctl exec web -- ip address", cmd_exec, {child_opts, exec_opts}, .complete = "sandbox",
+	 .first_ends = true, .runs_child = true},
+	{"shell", NULL, "SANDBOX [SHELL]", "Open a shell in a sandbox",
+	 "vpcctl shell web", cmd_shell, {child_opts, exec_opts}, .complete = "sandbox", .runs_child = true},
+	{"ps", NULL, "[SANDBOX]", "List the sandboxes, or the processes of one",
+	 "vpcctl ps", cmd_ps, {list_opts}, .complete = "sandbox"},
+	{"logs", NULL, "SANDBOX", "Print what a sandbox's command wrote",
+	 "vpcctl logs -f --tail 20 web", cmd_logs, {logs_opts}, .complete = "sandbox"},
+	{"stop", NULL, "SANDBOX…", "End the command of a sandbox; the sandbox stays",
+	 "vpcctl stop web", cmd_stop, {change_opts}, .complete = "sandbox"},
+	{"start", NULL, "SANDBOX…", "Start the command of a stopped sandbox",
+	 "vpcctl start web", cmd_start, {change_opts}, .complete = "sandbox"},
+	{"wait", NULL, "SANDBOX", "Wait for a sandbox's command to end and print its exit code",
+	 "vpcctl wait --timeout 60s web", cmd_wait, {wait_opts}, .complete = "sandbox"},
+	{"connect", NULL, "", "Give a network namespace of somebody else an interface in a subnet",
+	 "vpcctl connect --netns /run/netns/lab --subnet shop/public --name lab", cmd_connect,
+	 {place_opts, connect_opts, change_opts}, .complete = NULL},
+	{"disconnect", NULL, "SANDBOX…", "Take such an interface away again",
+	 "vpcctl disconnect lab", cmd_disconnect, {change_opts}, .complete = "sandbox"},
+	{"delete", "rm", "OBJECT…", "Delete objects of any kind",
+	 "vpcctl delete web", cmd_delete, {change_opts}, .complete = "sandbox"},
+	/* the rest */
+	{"events", NULL, "", "Print what changed",
+	 "vpcctl events -f --since 10", cmd_events, {events_opts, list_opts}, .complete = NULL},
+	{"status", NULL, "", "Show the daemon's state",
+	 "vpcctl status", cmd_status, {wait_opts}, .complete = NULL},
+	{"explain", NULL, "KIND[.Field]", "Explain a kind of object or one of its fields",
+	 "vpcctl explain subnet.CidrBlock", cmd_explain, {NULL}, .complete = "kinds"},
+	{"config", NULL, "show", "Print the settings in use",
+	 "vpcctl config show --origin", cmd_config, {config_opts}, .complete = "show"},
+	{"completion", NULL, "bash|zsh|fish", "Print a script that completes commands and names",
+	 "vpcctl completion bash > /etc/bash_completion.d/vpcctl", cmd_completion, {NULL},
+	 .complete = "bash zsh fish"},
+	{"help", NULL, "[COMMAND]", "Print help",
+	 "vpcctl help up", cmd_help, {NULL}, .complete = NULL},
+	{"__complete", NULL, "", NULL, NULL, cmd_complete, {NULL}, .complete = NULL, .first_ends = true},
+	{0},
+};
+/* clang-format on */
+
+static int output_setup(struct cli *c)
+{
+	const char *format = config_get(&c->config, SETTING_OUTPUT);
+	const char *color = config_get(&c->config, SETTING_COLOR);
+
+	if (output_format_parse(&c->out, format))
+		return cli_usage(c, "no output format %s: table, wide, json, json=.path, name, tsv",
+				 format);
+	if (strcmp(color, "auto") && strcmp(color, "always") && strcmp(color, "never"))
+		return cli_usage(c, "--color takes auto, always or never, not %s", color);
+	c->out.quiet = args_has(&c->args, "quiet");
+	c->out.no_headers = args_has(&c->args, "no-headers");
+	c->out.no_trunc = args_has(&c->args, "no-trunc");
+	c->out.columns = args_value(&c->args, "columns");
+	c->out.sort = args_value(&c->args, "sort");
+	c->out.filters = &c->args;
+	c->out.color = color_wanted(color, STDOUT_FILENO);
+	return 0;
+}
+
+/* argv[0] is the command's own word. */
+static int command_run(struct cli *c, int argc, char **argv)
+{
+	struct opt *fields = c->command->fields ? kind_opts(c->kind) : NULL;
+	const struct opt *tables[OPT_TABLES_MAX];
+	char prog[] = "vpcctl";
+	int r = EXIT_USAGE;
+
+	command_tables(c->command, fields, tables);
+	argv[0] = prog; /* what getopt's messages begin with */
+	if (args_parse(&c->args, argc, argv, tables, c->command->first_ends)) {
+		fprintf(stderr, "vpcctl: see `vpcctl %s%s%s --help`\n", c->kind ? c->kind->name : "",
+			c->kind ? " " : "", c->command->name);
+	} else if (args_has(&c->args, "help")) {
+		help_command(c->kind, c->command);
+		r = EXIT_DONE;
+	} else {
+		config_load(&c->config, &c->args);
+		r = output_setup(c);
+		if (!r)
+			r = c->command->run(c);
+		else if (c->command->runs_child)
+			r = EXIT_CHILD_FAILED;
+	}
+	kind_opts_free(fields);
+	return r;
+}
+
+/* vpcctl <kind> [<verb>]: no verb lists. */
+static int kind_run(struct cli *c, int argc, char **argv)
+{
+	const char *verb = argc > 1 && *argv[1] != '-' ? argv[1] : NULL;
+
+	if (!verb && argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+		help_kind(c->kind);
+		return EXIT_DONE;
+	}
+	c->command = command_find(kind_commands, verb ? verb : "list");
+	if (!c->command || (c->command->only && c->command->only != c->kind->kind))
+		return cli_fail(c, EXIT_USAGE, "no verb %s for %s: see `vpcctl %s --help`", verb,
+				c->kind->plural, c->kind->name);
+	return verb ? command_run(c, argc - 1, argv + 1) : command_run(c, argc, argv);
+}
+
+static int main_run(struct cli *c, int argc, char **argv)
+{
+	const struct opt *tables[] = {main_opts, global_opts, NULL};
+	const char *word;
+
+	if (args_parse(&c->args, argc, argv, tables, true))
+		return EXIT_USAGE;
+	if (args_has(&c->args, "version")) {
+		puts("vpcctl " VPCD_VERSION);
+		return EXIT_DONE;
+	}
+	if (!c->args.n_pos || args_has(&c->args, "help")) {
+		help_main();
+		return c->args.n_pos || args_has(&c->args, "help") ? EXIT_DONE : EXIT_USAGE;
+	}
+	word = c->args.pos[0];
+	c->command = command_find(commands, word);
+	if (c->command)
+		return command_run(c, c->args.n_pos, c->args.pos);
+	c->kind = kind_find(word);
+	if (c->kind)
+		return kind_run(c, c->args.n_pos, c->args.pos);
+	return cli_fail(c, EXIT_USAGE, "no command or kind %s: see `vpcctl --help`", word);
+}
+
+int main(int argc, char **argv)
+{
+	struct cli c = {0};
+	int r;
+
+	r = main_run(&c, argc, argv);
+	if (fflush(stdout) || ferror(stdout))
+		r = r ? r : EXIT_REFUSED;
+	client_free(c.client);
+	args_done(&c.args);
+	config_done(&c.config);
+	return r;
+}
