@@ -27,7 +27,7 @@ struct args {
 	struct {
 		const struct opt *opt;
 		const char *value; /* NULL for a flag */
-	} *v;
+	} * v;
 	size_t n;
 	char **pos; /* positional arguments, in argv */
 	int n_pos;

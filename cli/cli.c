@@ -79,8 +79,8 @@ int cli_usage(struct cli *c, const char *fmt, ...)
 		msg = NULL;
 	fail_with(c, EXIT_USAGE, error_code_of(EXIT_USAGE), NULL, msg ? msg : fmt);
 	if (c->command && c->out.format != OUTPUT_JSON)
-		fprintf(stderr, "vpcctl: see `vpcctl %s%s%s --help`\n", c->kind ? c->kind->name : "",
-			c->kind ? " " : "", c->command->name);
+		fprintf(stderr, "vpcctl: see `vpcctl %s%s%s --help`\n",
+			c->kind ? c->kind->name : "", c->kind ? " " : "", c->command->name);
 	return EXIT_USAGE;
 }
 

@@ -148,6 +148,11 @@ static int interrupt_init(sigset_t *old)
 
 static void interrupt_done(int fd, const sigset_t *old)
 {
+	struct signalfd_siginfo taken;
+
+	/* A signal left pending would end us as soon as it is unblocked. */
+	while (fd >= 0 && read(fd, &taken, sizeof(taken)) > 0)
+		;
 	if (fd >= 0)
 		close(fd);
 	sigprocmask(SIG_SETMASK, old, NULL);
@@ -376,8 +381,8 @@ static size_t stream_data(char *data, size_t size, size_t n, void *arg)
 	return s->ended ? 0 : size * n;
 }
 
-int client_stream(struct cli *c, const char *path, bool (*fn)(void *arg, const char *data, size_t n),
-		  void *arg)
+int client_stream(struct cli *c, const char *path,
+		  bool (*fn)(void *arg, const char *data, size_t n), void *arg)
 {
 	struct client *cl = client_of(c);
 	struct stream s = {.easy = cl->easy, .fn = fn, .arg = arg};

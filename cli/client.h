@@ -30,7 +30,7 @@ struct request {
 };
 
 struct response {
-	long status;	  /* HTTP's; 0 if the daemon did not answer */
+	long status;	   /* HTTP's; 0 if the daemon did not answer */
 	struct json *json; /* NULL: none */
 	enum { CALL_ANSWERED, CALL_UNREACHABLE, CALL_TIMED_OUT, CALL_INTERRUPTED } outcome;
 	int os_error; /* errno of a failed connection, 0 if unknown */
@@ -49,8 +49,8 @@ int client_get(struct cli *c, const char *path, struct json **ret);
 
 /* A GET whose answer is written as it comes; fn returns false to end it. Reports failures and
  * returns an exit code. */
-int client_stream(struct cli *c, const char *path, bool (*fn)(void *arg, const char *data, size_t n),
-		  void *arg);
+int client_stream(struct cli *c, const char *path,
+		  bool (*fn)(void *arg, const char *data, size_t n), void *arg);
 /* Streams end with EXIT_TIMED_OUT this long from now. */
 void client_set_deadline(struct cli *c, long ms);
 void client_free(struct client *cl); /* NULL ok */

@@ -7,22 +7,22 @@
 #include "cli/cli.h"
 #include "lib/buf.h"
 
-#define PATIENCE_MS 500 /* nobody waits longer for a Tab */
+#define PATIENCE_MS 500	     /* nobody waits longer for a Tab */
 #define FILES	    ":files" /* asks the shell to complete file names */
 
-static const char bash_script[] =
-	"# bash completion for vpcctl\n"
-	"_vpcctl() {\n"
-	"\tlocal cur=${COMP_WORDS[COMP_CWORD]} words\n"
-	"\tmapfile -t words < <(vpcctl __complete -- \"${COMP_WORDS[@]:1:COMP_CWORD}\" 2>/dev/null)\n"
-	"\tif [[ ${words[0]-} == " FILES " ]]; then\n"
-	"\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
-	"\t\tcompopt -o filenames\n"
-	"\telse\n"
-	"\t\tCOMPREPLY=(\"${words[@]}\")\n"
-	"\tfi\n"
-	"}\n"
-	"complete -F _vpcctl vpcctl\n";
+static const char bash_script[] = "# bash completion for vpcctl\n"
+				  "_vpcctl() {\n"
+				  "\tlocal cur=${COMP_WORDS[COMP_CWORD]} words\n"
+				  "\tmapfile -t words < <(vpcctl __complete -- "
+				  "\"${COMP_WORDS[@]:1:COMP_CWORD}\" 2>/dev/null)\n"
+				  "\tif [[ ${words[0]-} == " FILES " ]]; then\n"
+				  "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+				  "\t\tcompopt -o filenames\n"
+				  "\telse\n"
+				  "\t\tCOMPREPLY=(\"${words[@]}\")\n"
+				  "\tfi\n"
+				  "}\n"
+				  "complete -F _vpcctl vpcctl\n";
 
 static const char zsh_script[] =
 	"#compdef vpcctl\n"
@@ -33,17 +33,17 @@ static const char zsh_script[] =
 	"}\n"
 	"compdef _vpcctl vpcctl\n";
 
-static const char fish_script[] =
-	"# fish completion for vpcctl\n"
-	"function __vpcctl_complete\n"
-	"\tset -l names (vpcctl __complete -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)\n"
-	"\tif test \"$names[1]\" = " FILES "\n"
-	"\t\t__fish_complete_path (commandline -ct)\n"
-	"\telse\n"
-	"\t\tprintf '%s\\n' $names\n"
-	"\tend\n"
-	"end\n"
-	"complete -c vpcctl -f -a '(__vpcctl_complete)'\n";
+static const char fish_script[] = "# fish completion for vpcctl\n"
+				  "function __vpcctl_complete\n"
+				  "\tset -l names (vpcctl __complete -- (commandline -opc)[2..] "
+				  "(commandline -ct) 2>/dev/null)\n"
+				  "\tif test \"$names[1]\" = " FILES "\n"
+				  "\t\t__fish_complete_path (commandline -ct)\n"
+				  "\telse\n"
+				  "\t\tprintf '%s\\n' $names\n"
+				  "\tend\n"
+				  "end\n"
+				  "complete -c vpcctl -f -a '(__vpcctl_complete)'\n";
 
 int cmd_completion(struct cli *c)
 {
@@ -84,8 +84,7 @@ static void offer_items(struct cli *c, const char *path, const char *member, con
 	struct response resp;
 
 	client_perform(c, &rq, &resp);
-	json_for_each(item, json_get(resp.json, "Items"))
-	{
+	json_for_each (item, json_get(resp.json, "Items")) {
 		cleanup_free char *word = NULL;
 		const char *name = json_str(json_get(item, member));
 
@@ -201,8 +200,12 @@ int cmd_complete(struct cli *c)
 	/* Common options before the command. */
 	while (n > 1 && *words[0] == '-') {
 		const struct opt *o = option_of_word(global, words[0]);
-		int skip = o && o->arg == OPT_VALUE && n > 2 ? 2 : 1;
+		int skip = o && o->arg == OPT_VALUE ? 2 : 1;
 
+		if (skip == n) {
+			offer_by(c, o->complete, words[1]);
+			return EXIT_DONE;
+		}
 		words += skip;
 		n -= skip;
 	}

@@ -89,7 +89,8 @@ int cmd_events(struct cli *c)
 	else
 		er.all = json_new_arr();
 	r = client_stream(c, buf_str(&path), event_data, &er);
-	if (!r && er.all && output_rows(&c->out, er.all, event_columns, ARRAY_SIZE(event_columns), "Id"))
+	if (!r && er.all &&
+	    output_rows(&c->out, er.all, event_columns, ARRAY_SIZE(event_columns), "Id"))
 		r = EXIT_USAGE;
 	json_free(er.all);
 	buf_done(&er.rest);
@@ -110,7 +111,8 @@ int cmd_status(struct cli *c)
 
 int cmd_config(struct cli *c)
 {
-	static const struct column cols[] = {{"setting", "Setting", false}, {"value", "Value", false}},
+	static const struct column cols[] = {{"setting", "Setting", false},
+					     {"value", "Value", false}},
 				   with_origin[] = {{"setting", "Setting", false},
 						    {"value", "Value", false},
 						    {"origin", "Origin", false}};

@@ -9,10 +9,10 @@
 static void type_add(struct buf *b, const struct field *f)
 {
 	static const char *const names[] = {
-		[T_BOOL] = "boolean",  [T_INT] = "integer",  [T_ENUM] = "one of",
-		[T_STRING] = "string", [T_IP] = "address",   [T_CIDR] = "CIDR block",
-		[T_MAC] = "MAC",       [T_PROTO] = "protocol", [T_TIME] = "time",
-		[T_REF] = "reference", [T_LIST] = "list of", [T_RECORD] = "record",
+		[T_BOOL] = "boolean",	   [T_INT] = "integer",	   [T_ENUM] = "one of",
+		[T_STRING] = "string",	   [T_IP] = "address",	   [T_CIDR] = "CIDR block",
+		[T_MAC] = "MAC",	   [T_PROTO] = "protocol", [T_TIME] = "time",
+		[T_REF] = "reference",	   [T_LIST] = "list of",   [T_RECORD] = "record",
 		[T_MAP] = "map of strings"};
 
 	buf_puts(b, names[f->type]);
@@ -70,8 +70,9 @@ static int explain_field(struct cli *c, const struct kind *k, const char *path)
 
 		f = fields ? kind_field(&level, part) : NULL;
 		if (!f)
-			return cli_fail(c, EXIT_NOT_FOUND, "%s has no field %s: see `vpcctl explain "
-							   "%s`",
+			return cli_fail(c, EXIT_NOT_FOUND,
+					"%s has no field %s: see `vpcctl explain "
+					"%s`",
 					k->plural, path, k->name);
 		fields = f->fields ? f->fields : f->elem ? f->elem->fields : NULL;
 	}

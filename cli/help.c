@@ -34,7 +34,8 @@ void help_main(void)
 	for (int i = KIND_NONE + 1; i < KIND_COUNT; i++)
 		printf("  %-21s %-6s %s\n", kinds[i]->name,
 		       kinds[i]->short_name ? kinds[i]->short_name : "", kinds[i]->help);
-	puts("\nExit codes: 0 done, 1 refused or failed, 2 usage or invalid file, 3 no such object,\n"
+	puts("\nExit codes: 0 done, 1 refused or failed, 2 usage or invalid file, 3 no such "
+	     "object,\n"
 	     "4 daemon unreachable, 5 timed out.\n\nExample: vpcctl up -f examples/functions.json");
 }
 
@@ -44,8 +45,10 @@ static void option_print(const struct opt *o)
 
 	snprintf(left, sizeof(left), "%s%c%s--%s%s%s%s", o->letter ? "-" : " ",
 		 o->letter ? o->letter : ' ', o->letter ? ", " : "  ", o->name,
-		 o->arg == OPT_MAYBE ? "[=" : o->metavar ? " " : "", o->metavar ? o->metavar : "",
-		 o->arg == OPT_MAYBE ? "]" : "");
+		 o->arg == OPT_MAYBE ? "[="
+		 : o->metavar	     ? " "
+				     : "",
+		 o->metavar ? o->metavar : "", o->arg == OPT_MAYBE ? "]" : "");
 	printf("  %-32s %s\n", left, o->help ? o->help : "");
 }
 
@@ -67,8 +70,8 @@ static const char *const create_examples[KIND_COUNT] = {
 	[KIND_NAT_GATEWAY] = "--name nat --subnet-id public --allocation-id nat-ip",
 	[KIND_ELASTIC_IP] = "--name nat-ip",
 	[KIND_SECURITY_GROUP] = "--vpc-id shop --group-name db --description databases",
-	[KIND_SECURITY_GROUP_RULE] =
-		"--group-id db --ip-protocol tcp --from-port 5432 --to-port 5432 --cidr-ipv4 10.0.0.0/16",
+	[KIND_SECURITY_GROUP_RULE] = "--group-id db --ip-protocol tcp --from-port 5432 --to-port "
+				     "5432 --cidr-ipv4 10.0.0.0/16",
 	[KIND_NETWORK_ACL] = "--name strict --vpc-id shop",
 	[KIND_NETWORK_INTERFACE] = "--subnet-id public --groups db",
 	[KIND_INSTANCE] = "--name web --subnet-id public -- python3 -m http.server 80",
@@ -85,8 +88,10 @@ void help_command(const struct kind *k, const struct command *cmd)
 	const struct opt *tables[OPT_TABLES_MAX];
 
 	command_tables(cmd, fields, tables);
-	printf("Usage: vpcctl %s%s%s [OPTION…] %s\n\n%s.\n", k ? k->name : "", k ? " " : "",
-	       cmd->name, cmd->usage, cmd->help ? cmd->help : "");
+	printf("Usage: vpcctl %s%s%s [OPTION…] %s%s\n\n%s.\n", k ? k->name : "", k ? " " : "",
+	       cmd->name, cmd->usage,
+	       fields && field_find(k->fields, "Command") ? " [-- COMMAND…]" : "",
+	       cmd->help ? cmd->help : "");
 	options_print(tables);
 	if (k && !strcmp(cmd->name, "create"))
 		printf("\nExample: vpcctl %s create %s\n", k->name, create_examples[k->kind]);

@@ -12,14 +12,13 @@ static void member_each(const struct json *j, const char *name, size_t len, cons
 			each_fn *fn, void *arg)
 {
 	if (json_type(j) == JSON_ARRAY) {
-		json_for_each(item, j)
+		json_for_each (item, j)
 			member_each(item, name, len, rest, fn, arg);
 		return;
 	}
 	if (json_type(j) != JSON_OBJECT)
 		return;
-	json_for_each(m, j)
-	{
+	json_for_each (m, j) {
 		const char *key = json_key(m);
 
 		if (strlen(key) == len && !memcmp(key, name, len))
@@ -38,7 +37,7 @@ static void index_each(const struct json *j, const char *path, each_fn *fn, void
 		json_path_each(json_at(j, strtoul(path, NULL, 10)), end + 1, fn, arg);
 		return;
 	}
-	json_for_each(item, j)
+	json_for_each (item, j)
 		json_path_each(item, end + 1, fn, arg);
 }
 

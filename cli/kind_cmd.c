@@ -207,7 +207,7 @@ static int list_fetch(struct cli *c, struct json *items, double *ret_revision)
 		r = list_page(c, after, &page);
 		if (r)
 			return r;
-		json_for_each(item, json_get(page, "Items"))
+		json_for_each (item, json_get(page, "Items"))
 			json_append(items, json_copy(item));
 		*ret_revision = json_num(json_get(page, "Revision"));
 		next = json_str(json_get(page, "NextAfter"));
@@ -297,7 +297,7 @@ static int kind_list(struct cli *c)
 
 /* clang-format off */
 const struct command kind_commands[] = {
-	{"create", "add", "[-- COMMAND…]", "Create one", NULL, kind_create,
+	{"create", "add", "", "Create one", NULL, kind_create,
 	 {create_opts, change_opts}, .complete = NULL, .fields = true},
 	{"list", "ls", "", "List them", "list -o wide", kind_list, {list_opts, watch_opts, wait_opts}, .complete = NULL},
 	{"show", "describe get", "NAME…", "Show one in full", "show NAME -o json", kind_show,

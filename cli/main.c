@@ -47,7 +47,8 @@ const struct opt change_opts[] = {
 static const struct opt file_opts[] = {
 	{"file", 'f', OPT_VALUE, "FILE", "topology file, - for stdin; repeatable, later ones patch",
 	 "file"},
-	{"lab", 'p', OPT_VALUE, "LAB", "name of the lab; else the file's, else its directory's", "lab"},
+	{"lab", 'p', OPT_VALUE, "LAB", "name of the lab; else the file's, else its directory's",
+	 "lab"},
 	{0},
 };
 
@@ -79,7 +80,8 @@ static const struct opt run_opts[] = {
 	{"rm", 0, OPT_FLAG, NULL, "delete the sandbox when its command ends", NULL},
 	{"detach", 'd', OPT_FLAG, NULL, "leave it running and print its id", NULL},
 	{"function", 0, OPT_FLAG, NULL, "make a function, not an instance", NULL},
-	{"cap-add", 0, OPT_VALUE, "CAP", "keep a capability: net_raw; repeatable", "net_raw net_admin"},
+	{"cap-add", 0, OPT_VALUE, "CAP", "keep a capability: net_raw; repeatable",
+	 "net_raw net_admin"},
 	{0},
 };
 
@@ -211,8 +213,8 @@ static int command_run(struct cli *c, int argc, char **argv)
 	command_tables(c->command, fields, tables);
 	argv[0] = prog; /* what getopt's messages begin with */
 	if (args_parse(&c->args, argc, argv, tables, c->command->first_ends)) {
-		fprintf(stderr, "vpcctl: see `vpcctl %s%s%s --help`\n", c->kind ? c->kind->name : "",
-			c->kind ? " " : "", c->command->name);
+		fprintf(stderr, "vpcctl: see `vpcctl %s%s%s --help`\n",
+			c->kind ? c->kind->name : "", c->kind ? " " : "", c->command->name);
 	} else if (args_has(&c->args, "help")) {
 		help_command(c->kind, c->command);
 		r = EXIT_DONE;

@@ -10,7 +10,7 @@
 
 #include "cli/cli.h"
 
-#define SHORT_ID 8 /* characters of an id's random part in tables */
+#define SHORT_ID    8 /* characters of an id's random part in tables */
 #define COLUMNS_MAX 64
 
 int output_format_parse(struct output *o, const char *format)
@@ -56,8 +56,7 @@ static void string_add(struct buf *b, const char *s, bool no_trunc)
 
 static void container_add(struct buf *b, const struct json *v, bool no_trunc)
 {
-	json_for_each(c, v)
-	{
+	json_for_each (c, v) {
 		if (c != json_first(v))
 			buf_puts(b, json_type(c) == JSON_OBJECT ? "; " : ",");
 		if (json_type(v) == JSON_OBJECT)
@@ -191,7 +190,7 @@ static bool value_matches(const struct json *v, const char *pattern)
 	cleanup_free char *text = NULL;
 
 	if (json_type(v) == JSON_ARRAY) {
-		json_for_each(item, v)
+		json_for_each (item, v)
 			if (value_matches(item, pattern))
 				return true;
 		return false;
@@ -275,7 +274,7 @@ static int rows_init(struct rows *rows, const struct output *o, const struct jso
 	rows->v = calloc(json_len(items) + 1, sizeof(*rows->v));
 	if (!rows->v)
 		return -ENOMEM;
-	json_for_each(item, items)
+	json_for_each (item, items)
 		if (row_passes(o, item, cols, n))
 			rows->v[rows->n++].json = item;
 	return o->sort ? rows_sort(rows, o->sort, cols, n) : 0;
@@ -288,7 +287,7 @@ static const char *word_color(const char *text)
 	static const struct {
 		const char *word, *color;
 	} colors[] = {
-		{"available", "green"}, {"running", "green"}, {"in-use", "green"},
+		{"available", "green"}, {"running", "green"},  {"in-use", "green"},
 		{"pending", "yellow"},	{"waiting", "yellow"}, {"failed", "red"},
 	};
 
@@ -305,8 +304,8 @@ static void header_upper(char *s)
 			*s -= 'a' - 'A';
 }
 
-static void line_fill(struct libscols_line *line, const struct json *row,
-		      const struct choice *ch, bool no_trunc)
+static void line_fill(struct libscols_line *line, const struct json *row, const struct choice *ch,
+		      bool no_trunc)
 {
 	for (int i = 0; i < ch->n; i++) {
 		char *text = cell_text(row, &ch->v[i], no_trunc);
@@ -324,8 +323,7 @@ static void line_fill(struct libscols_line *line, const struct json *row,
 	}
 }
 
-static void table_print(const struct output *o, const struct rows *rows,
-			const struct choice *ch)
+static void table_print(const struct output *o, const struct rows *rows, const struct choice *ch)
 {
 	struct libscols_table *tb = scols_new_table();
 
@@ -373,8 +371,7 @@ static void tsv_cell(const char *text)
 	}
 }
 
-static void tsv_print(const struct output *o, const struct rows *rows,
-		      const struct choice *ch)
+static void tsv_print(const struct output *o, const struct rows *rows, const struct choice *ch)
 {
 	for (int c = 0; !o->no_headers && c < ch->n; c++)
 		printf("%s%c", ch->v[c].header, c + 1 < ch->n ? '\t' : '\n');
@@ -479,8 +476,7 @@ void output_object(const struct output *o, const struct json *obj, const char *i
 	} else if (o->format == OUTPUT_PATH) {
 		json_path_each(obj, o->path, value_write, NULL);
 	} else if (o->format == OUTPUT_TSV) {
-		json_for_each(m, obj)
-		{
+		json_for_each (m, obj) {
 			cleanup_free char *text = value_text(m, true);
 
 			printf("%s\t", json_key(m));
@@ -488,10 +484,10 @@ void output_object(const struct output *o, const struct json *obj, const char *i
 			putchar('\n');
 		}
 	} else {
-		json_for_each(m, obj)
+		json_for_each (m, obj)
 			if ((int)strlen(json_key(m)) + 1 > width)
 				width = strlen(json_key(m)) + 1;
-		json_for_each(m, obj)
+		json_for_each (m, obj)
 			member_print(o, m, width);
 	}
 }

@@ -10,14 +10,7 @@
 #include "cli/args.h"
 #include "lib/json.h"
 
-enum output_format {
-	OUTPUT_TABLE,
-	OUTPUT_WIDE,
-	OUTPUT_JSON,
-	OUTPUT_NAME,
-	OUTPUT_TSV,
-	OUTPUT_PATH
-};
+enum output_format { OUTPUT_TABLE, OUTPUT_WIDE, OUTPUT_JSON, OUTPUT_NAME, OUTPUT_TSV, OUTPUT_PATH };
 
 struct output {
 	enum output_format format;
@@ -26,8 +19,8 @@ struct output {
 	bool no_headers, no_trunc;
 	bool color; /* on stdout */
 	const char *columns, *sort;
-	/* Its --filter options, "key=value" with a shell pattern for the value, choose the rows; NULL:
-	 * the daemon has filtered. */
+	/* Its --filter options, "key=value" with a shell pattern for the value, choose the rows;
+	 * NULL: the daemon has filtered. */
 	const struct args *filters;
 };
 

@@ -202,6 +202,7 @@ int cmd_shell(struct cli *c)
 	argv = argv_json(c, 1);
 	/* A sandbox sees the host's files. */
 	if (!json_len(argv))
-		json_append(argv, json_new_str(access("/bin/bash", X_OK) ? "/bin/sh" : "/bin/bash"));
+		json_append(argv,
+			    json_new_str(access("/bin/bash", X_OK) ? "/bin/sh" : "/bin/bash"));
 	return exec_in(c, argv, &opt, &child) ? EXIT_CHILD_FAILED : child;
 }

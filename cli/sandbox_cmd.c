@@ -43,8 +43,7 @@ static int ps_processes(struct cli *c)
 /* The id member differs by kind: give all rows one. */
 static void rows_identify(struct json *rows)
 {
-	json_for_each(row, rows)
-	{
+	json_for_each (row, rows) {
 		const char *id = object_id(row);
 		const struct kind *k = kind_of_id(id);
 
@@ -261,8 +260,9 @@ static void warn_if_host_owned(const char *path)
 	if (owner < 0 || fstat(owner, &theirs) || stat("/proc/self/ns/user", &ours))
 		return;
 	if (ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev)
-		fprintf(stderr, "vpcctl: warning: %s belongs to the host's user namespace: whoever "
-				"has CAP_NET_ADMIN in it can get around the isolation\n",
+		fprintf(stderr,
+			"vpcctl: warning: %s belongs to the host's user namespace: whoever "
+			"has CAP_NET_ADMIN in it can get around the isolation\n",
 			path);
 }
 

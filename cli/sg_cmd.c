@@ -58,9 +58,10 @@ static int rules_from_options(struct cli *c, struct json *rules)
 	}
 	peers = args_has(a, "from") || args_has(a, "to");
 	if (protocols != peers)
-		return cli_usage(c, protocols ? "whom? add --from PEER or --to PEER"
-					      : "what? add --tcp PORT, --udp PORT, --icmp, --proto N "
-						"or --all");
+		return cli_usage(c, protocols
+					    ? "whom? add --from PEER or --to PEER"
+					    : "what? add --tcp PORT, --udp PORT, --icmp, --proto N "
+					      "or --all");
 	return 0;
 }
 
@@ -91,11 +92,11 @@ static void answer_print(struct cli *c, const struct json *answer, const struct 
 		return;
 	}
 	if (c->out.quiet) {
-		json_for_each(item, items)
+		json_for_each (item, items)
 			output_object(&c->out, item, "SecurityGroupRuleId");
 		return;
 	}
-	json_for_each(rule, rules)
+	json_for_each (rule, rules)
 		printf("%s: %s %s%s\n", c->args.pos[0], json_str(rule), done,
 		       args_has(&c->args, "dry-run") ? " (dry run: nothing changed)" : "");
 }

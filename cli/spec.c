@@ -100,8 +100,8 @@ static int map_put(struct json *obj, const char *member, const char *text, struc
 	cleanup_free char *key = eq ? strndup(text, eq - text) : NULL;
 
 	if (!key || !*key)
-		return err_set(e, -EINVAL, "InvalidParameterValue", member, "\"%s\" is no KEY=VALUE",
-			       text);
+		return err_set(e, -EINVAL, "InvalidParameterValue", member,
+			       "\"%s\" is no KEY=VALUE", text);
 	if (json_type(json_get(obj, member)) != JSON_OBJECT)
 		json_set(obj, member, json_new_obj());
 	json_set_str(json_get(obj, member), key, eq + 1);

@@ -54,8 +54,7 @@ static struct plan_counts plan_count(const struct json *steps)
 {
 	struct plan_counts n = {0};
 
-	json_for_each(step, steps)
-	{
+	json_for_each (step, steps) {
 		const struct plan_mark *m = mark_of(step);
 
 		n.add += m->add;
@@ -75,7 +74,7 @@ static struct plan_counts plan_print(const struct cli *c, const struct json *ans
 		output_object(&c->out, answer, "Lab");
 		return n;
 	}
-	json_for_each(step, json_get(answer, "Steps"))
+	json_for_each (step, json_get(answer, "Steps"))
 		step_print(c, step);
 	printf("%u to add, %u to change, %u to delete\n", n.add, n.change, n.delete);
 	fflush(stdout);
@@ -91,7 +90,7 @@ static int faults_report(struct cli *c, const struct topology_file *t, const str
 
 	if (!t || !json_len(errors) || c->out.format == OUTPUT_JSON)
 		return -1;
-	json_for_each(fault, errors)
+	json_for_each (fault, errors)
 		topology_fault_print(t, member(fault, "Pointer"), json_num(json_get(fault, "Line")),
 				     json_num(json_get(fault, "Column")), member(fault, "Code"),
 				     member(fault, "Message"));
@@ -99,7 +98,8 @@ static int faults_report(struct cli *c, const struct topology_file *t, const str
 }
 
 /* What went wrong with a topology request: whatever the daemon refuses of a file is invalid. */
-static int topology_report(struct cli *c, const struct topology_file *t, const struct response *resp)
+static int topology_report(struct cli *c, const struct topology_file *t,
+			   const struct response *resp)
 {
 	int r = faults_report(c, t, resp);
 
@@ -226,7 +226,8 @@ static bool confirm(struct cli *c, const struct plan_counts *n)
 
 	if (!n->delete || args_has(&c->args, "yes") || !isatty(STDIN_FILENO))
 		return true;
-	fprintf(stderr, "Delete or replace %u object%s? [y/N] ", n->delete, n->delete == 1 ? "" : "s");
+	fprintf(stderr, "Delete or replace %u object%s? [y/N] ", n->delete,
+		n->delete == 1 ? "" : "s");
 	fflush(stderr);
 	return fgets(answer, sizeof(answer), stdin) && (*answer == 'y' || *answer == 'Y');
 }
@@ -236,7 +237,7 @@ static int result_report(struct cli *c, const struct json *answer)
 {
 	const struct json *failed = json_get(answer, "Failed");
 
-	json_for_each(f, failed)
+	json_for_each (f, failed)
 		fprintf(stderr, "vpcctl: %s %s failed: %s\n", member(f, "Kind"),
 			*member(f, "Name") ? member(f, "Name") : member(f, "Id"),
 			member(f, "Reason"));
@@ -351,8 +352,9 @@ int cmd_export(struct cli *c)
 
 int cmd_labs(struct cli *c)
 {
-	static const struct column cols[] = {
-		{"lab", "Lab", false}, {"objects", "Objects", false}, {"sandboxes", "Sandboxes", false}};
+	static const struct column cols[] = {{"lab", "Lab", false},
+					     {"objects", "Objects", false},
+					     {"sandboxes", "Sandboxes", false}};
 	cleanup_json struct json *answer = NULL;
 	int r = client_get(c, "/v1/labs", &answer);
 

@@ -125,7 +125,8 @@ static int sources_merge(struct topology_file *t)
 static char *directory_of(const char *name)
 {
 	const char *slash = strrchr(name, '/');
-	cleanup_free char *dir = slash ? strndup(name, slash == name ? 1 : slash - name) : strdup(".");
+	cleanup_free char *dir =
+		slash ? strndup(name, slash == name ? 1 : slash - name) : strdup(".");
 
 	return dir ? realpath(dir, NULL) : NULL;
 }

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: MIT
+"""The command line itself: help, exit codes, settings, completion, explanations."""
+
+import os
+import socket
+import stat
+import subprocess
+
+import pytest
+
+from conftest import VPCCTL
+
+
+def test_version_is_printed(vpcctl):
+    assert vpcctl("--version").stdout.startswith("vpcctl 0.")
+
+
+def test_every_command_has_help_with_an_example(vpcctl):
+    main = vpcctl("--help")
+    assert main.returncode == 0
+    names = [line.split()[0] for line in main.stdout.split("Kinds:")[0].split("Labs:")[1].splitlines()
+             if line.startswith("  ")]
+    assert {"validate", "up", "run", "events", "completion"} <= set(names)
+    for name in names:
+        shown = vpcctl(name, "--help")
+        assert shown.returncode == 0
+        assert "Example: vpcctl " in shown.stdout, name
+
+
+def test_every_kind_and_verb_has_help_with_an_example(vpcctl):
+    kinds = [line.split()[0] for line in
+             vpcctl("--help").stdout.split("Kinds:\n")[1].split("\n\n")[0].splitlines()]
+    assert "subnet" in kinds and "security-group" in kinds
+    for kind in kinds:
+        assert "Example: vpcctl " in vpcctl(kind, "--help").stdout
+        for verb in ("create", "list", "show", "set", "delete"):
+            shown = vpcctl(kind, verb, "--help")
+            assert shown.returncode == 0 and f"Example: vpcctl {kind} {verb}" in shown.stdout
+
+
+@pytest.mark.parametrize("args", [
+    ("nonsense",), ("vpc", "nonsense"), ("vpc", "list", "--nonsense"), ("vpc", "show"),
+    ("subnet", "create"), ("-o", "yaml", "vpc", "list"), ("vpc", "list", "--color", "pink"),
+    ("--timeout", "60s", "vpc", "list"), ("vpc", "list", "--timeout", "soon"),
+    ("vpc", "allow", "x", "y"), ("events", "--since", "x"), ("config",), ("connect",),
+    ("completion", "tcsh"), ("up", "-f", "/nonexistent.json"), ("up",),
+])
+def test_usage_errors_exit_2(vpcctl, args):
+    done = vpcctl(*args)
+    assert done.returncode == 2
+    assert done.stdout == "" and "vpcctl: " in done.stderr
+
+
+def test_missing_required_fields_are_named_as_flags(vpcctl):
+    assert "--vpc-id --cidr-block" in vpcctl("subnet", "create").stderr
+
+
+def test_no_daemon_says_how_to_start_one(vpcctl):
+    done = vpcctl("vpc", "list")
+    assert done.returncode == 4
+    assert "sudo vpcd" in done.stderr and "systemctl start vpcd" in done.stderr
+
+
+def test_no_permission_names_the_group(environment, directory):
+    path = f"{directory}/vpcd.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        os.chmod(path, stat.S_IRUSR | stat.S_IWUSR)
+        as_nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
+        if not as_nobody:
+            os.chmod(path, 0)
+        os.chmod(directory, 0o755)
+        done = subprocess.run([VPCCTL, "vpc", "list"], env=environment, text=True,
+                              capture_output=True, cwd="/", timeout=60, **as_nobody)
+    assert done.returncode == 4
+    assert "join group vpcd" in done.stderr
+
+
+def test_slow_daemon_times_out_with_5(vpcctl, directory):
+    with socket.socket(socket.AF_UNIX) as listener:  # accepts, never answers
+        listener.bind(f"{directory}/vpcd.sock")
+        listener.listen()
+        done = vpcctl("vpc", "list", "--timeout", "50ms")
+    assert done.returncode == 5
+    assert "timed out" in done.stderr
+
+
+def test_errors_are_json_with_output_json(vpcctl):
+    done = vpcctl("vpc", "list", "-o", "json")
+    assert done.returncode == 4
+    assert '"Code": "DaemonUnreachable"' in done.stderr
+
+
+def origin_of(vpcctl, setting, *args, **env):
+    rows = {r["Setting"]: r for r in
+            vpcctl("config", "show", "--origin", "-o", "json", *args, **env).json()}
+    return rows[setting].get("Value"), rows[setting]["Origin"]
+
+
+def test_settings_come_from_the_strongest_origin(vpcctl, directory):
+    os.makedirs(f"{directory}/.config/vpcctl")
+    path = f"{directory}/.config/vpcctl/config"
+    with open(path, "w") as f:
+        f.write("# mine\nlab = filed # really\ninstance=blue\n")
+    assert origin_of(vpcctl, "lab") == ("filed", path)
+    assert origin_of(vpcctl, "lab", VPCD_LAB="env") == ("env", "environment")
+    assert origin_of(vpcctl, "timeout") == ("300s", "default")
+    assert origin_of(vpcctl, "socket", VPCD_SOCKET=None) == ("/run/vpcd/blue/vpcd.sock", path)
+    assert origin_of(vpcctl, "socket", "--instance", "red") == ("/run/vpcd/red/vpcd.sock", "flag")
+    assert origin_of(vpcctl, "socket", VPCD_INSTANCE="red") == (f"{directory}/vpcd.sock",
+                                                               "environment")
+    assert origin_of(vpcctl, "socket", "--socket", "/s", "--instance", "red") == ("/s", "flag")
+    assert origin_of(vpcctl, "socket", VPCD_SOCKET=None, VPCD_INSTANCE="default",
+                     HOME="/nonexistent") == ("/run/vpcd/vpcd.sock", "environment")
+
+
+def complete(vpcctl, *words):
+    return vpcctl("__complete", "--", *words).stdout.split()
+
+
+def test_completion_knows_commands_kinds_verbs_and_flags(vpcctl):
+    assert {"validate", "vpc", "subnet", "run"} <= set(complete(vpcctl, ""))
+    assert complete(vpcctl, "val") == ["validate"]
+    assert complete(vpcctl, "subnet", "cr") == ["create"]
+    assert "--cidr-block" in complete(vpcctl, "subnet", "create", "--")
+    assert "--from" in complete(vpcctl, "sg", "allow", "db", "--")
+    assert complete(vpcctl, "nat", "create", "--connectivity-type", "pr") == ["private"]
+    assert complete(vpcctl, "-o", "js") == ["json"]
+    assert complete(vpcctl, "up", "-f", "x") == [":files"]
+    assert complete(vpcctl, "vpc", "show", "x") == []  # no daemon: nothing, and no noise
+
+
+def test_completion_offers_live_names(vpcctl, daemon):
+    daemon.routes["GET", "/v1/vpcs"] = (200, {"Items": [
+        {"VpcId": "vpc-1", "Name": "shop"}, {"VpcId": "vpc-2"}]})
+    assert complete(vpcctl, "vpc", "show", "") == ["shop", "vpc-2"]
+    assert complete(vpcctl, "subnet", "create", "--vpc-id", "s") == ["shop"]
+    daemon.routes["GET", "/v1/security-groups"] = (200, {"Items": [{"GroupId": "sg-1", "Name": "db"}]})
+    assert complete(vpcctl, "run", "--security-group", "web,d") == ["web,db"]
+    assert complete(vpcctl, "instance", "create", "--security-group-ids", "web,d") == ["web,db"]
+
+
+def test_bash_completes_through_the_script(vpcctl, environment, directory):
+    script = vpcctl("completion", "bash").stdout
+    program = script + ('COMP_WORDS=(vpcctl subnet cr); COMP_CWORD=2; _vpcctl; '
+                        'echo "${COMPREPLY[@]}"')
+    path = f"{os.path.dirname(os.path.abspath(VPCCTL))}:{environment['PATH']}"
+    done = subprocess.run(["bash", "-c", program], env=dict(environment, PATH=path), text=True,
+                          capture_output=True)
+    assert done.stdout == "create\n"
+
+
+def test_explain_shows_kinds_and_fields(vpcctl):
+    kind = vpcctl("explain", "subnet")
+    assert kind.returncode == 0 and "VpcId <reference to vpc" in kind.stdout
+    field = vpcctl("explain", "subnet.cidr-block")
+    assert field.stdout.startswith("CidrBlock <CIDR block, required, immutable")
+    nested = vpcctl("explain", "rtb.Routes.DestinationCidrBlock")
+    assert nested.stdout.startswith("DestinationCidrBlock")
+    assert vpcctl("explain", "subnet.Nonsense").returncode == 3
+    assert vpcctl("explain", "nonsense").returncode == 3
