@@ -143,8 +143,7 @@ int event_timer_set(struct event_source *s, uint64_t first_ns, uint64_t interval
 	return timer_arm(s->fd, first_ns, interval_ns);
 }
 
-int event_add_signal(struct event_loop *l, int signo, event_signal_fn *fn, void *arg,
-		     struct err *e)
+int event_add_signal(struct event_loop *l, int signo, event_signal_fn *fn, void *arg, struct err *e)
 {
 	struct event_source s = {.type = SOURCE_SIGNAL, .fn.signal = fn, .arg = arg};
 	cleanup_close int fd = -1;

@@ -298,8 +298,7 @@ static void container_add(struct buf *b, const struct json *j, int indent)
 	int inner = indent < 0 ? -1 : indent + 2;
 
 	buf_puts(b, object ? "{" : "[");
-	json_for_each(c, j)
-	{
+	json_for_each (c, j) {
 		if (c != json_first(j))
 			buf_puts(b, indent < 0 ? ", " : ",");
 		line_add(b, inner);
@@ -393,7 +392,8 @@ enum json_type json_type(const struct json *j)
 
 const char *json_type_name(enum json_type t)
 {
-	static const char *const names[] = {"null", "boolean", "number", "string", "array", "object"};
+	static const char *const names[] = {"null",   "boolean", "number",
+					    "string", "array",	 "object"};
 
 	return names[t];
 }
@@ -521,8 +521,7 @@ struct json *json_detach(struct json *obj, const char *key)
 
 void json_merge(struct json *target, const struct json *patch)
 {
-	json_for_each(p, patch)
-	{
+	json_for_each (p, patch) {
 		struct json *old = json_get(target, json_key(p)), *fresh;
 
 		if (json_type(p) == JSON_NULL) {

@@ -50,9 +50,10 @@ static void both_families_round_trip(void **state)
 
 static void malformed_addresses_are_refused(void **state)
 {
-	static const char *const bad[] = {"",	    "10.0.1",	   "10.0.0.01/8", "10.0.0.0/33",
-					  "10.0.0.0", "10.0.0.0/", "10.0.0.0/08", "10.0.0.0/-1",
-					  "10.0.0.0/1x", "::/129", "x/8",	  "10.0.0.0/1000"};
+	static const char *const bad[] = {
+		"",	     "10.0.1",	     "10.0.0.01/8", "10.0.0.0/33", "10.0.0.0",
+		"10.0.0.0/", "10.0.0.0/08",  "10.0.0.0/-1", "10.0.0.0/1x", "::/129",
+		"x/8",	     "10.0.0.0/1000"};
 	struct cidr c;
 	struct ip ip;
 
@@ -89,8 +90,8 @@ static void ipv4_is_v4_mapped(void **state)
 static void adding_carries_and_wraps(void **state)
 {
 	char s[IP_STRLEN];
-	struct ip a = ip_of("10.0.0.255"), b = ip_of("255.255.255.255"), c = ip_of("2001:db8::ffff"),
-		  d = ip_of("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
+	struct ip a = ip_of("10.0.0.255"), b = ip_of("255.255.255.255"),
+		  c = ip_of("2001:db8::ffff"), d = ip_of("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
 
 	a = ip_add(&a, 1);
 	assert_string_equal(ip_format(&a, s), "10.0.1.0");

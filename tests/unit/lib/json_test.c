@@ -33,11 +33,13 @@ static void assert_refused(const char *text, bool comments, const char *msg)
 
 static void syntax_errors_have_line_and_column(void **state)
 {
-	assert_refused("{\n  \"a\": 1,\n}", false, "line 3, column 1: key in double quotes expected");
+	assert_refused("{\n  \"a\": 1,\n}", false,
+		       "line 3, column 1: key in double quotes expected");
 	assert_refused("{\"a\": [1, 2", false, "line 1, column 12: ',' or ']' expected");
 	assert_refused("", false, "line 1, column 1: unexpected end");
 	assert_refused("{\"a\" 1}", false, "line 1, column 6: ':' expected");
-	assert_refused("{\"a\": 1} x", false, "line 1, column 10: text behind the end of the value");
+	assert_refused("{\"a\": 1} x", false,
+		       "line 1, column 10: text behind the end of the value");
 	assert_refused("[tru]", false, "line 1, column 2: value expected");
 	/* Columns count characters, not bytes. */
 	assert_refused("[\"\xc3\xa9\xe2\x82\xac\", x]", false, "line 1, column 8: value expected");
@@ -59,8 +61,9 @@ static void what_only_cjson_accepts_is_refused(void **state)
 
 static void invalid_utf8_is_refused(void **state)
 {
-	static const char *const bad[] = {"\"\x80\"", "\"\xc0\xaf\"", "\"\xe0\x80\x80\"",
-					  "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xe2\x82\""};
+	static const char *const bad[] = {
+		"\"\x80\"",	    "\"\xc0\xaf\"",	    "\"\xe0\x80\x80\"",
+		"\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xe2\x82\""};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_refused(bad[i], false, "line 1, column 2: invalid UTF-8");
@@ -92,7 +95,8 @@ static void depth_is_limited(void **state)
 
 static void duplicate_keys_are_found_where_they_stand(void **state)
 {
-	assert_refused("{\"a\": 1, \"b\": 2, \"a\": 3}", false, "line 1, column 18: duplicate key a");
+	assert_refused("{\"a\": 1, \"b\": 2, \"a\": 3}", false,
+		       "line 1, column 18: duplicate key a");
 	assert_refused("[1, {\"x\":\n {\"k\": 1,\n  \"\\u006b\": 2}}]", false,
 		       "line 3, column 3: duplicate key k");
 }
@@ -134,7 +138,8 @@ static void pointers_are_located(void **state)
 	assert_located(text, "/a~1b/1/~0", false, 3, 20);
 	assert_located(text, "/a~1b/0", true, 3, 11);
 	assert_located(text, "/z", true, 3, 36);
-	assert_int_equal(json_locate(text, strlen(text), true, "/Vpcs/none", false, &l, &c), -ENOENT);
+	assert_int_equal(json_locate(text, strlen(text), true, "/Vpcs/none", false, &l, &c),
+			 -ENOENT);
 	assert_int_equal(json_locate(text, strlen(text), true, "/a~1b/2", false, &l, &c), -ENOENT);
 	assert_int_equal(json_locate(text, strlen(text), true, "Vpcs", false, &l, &c), -ENOENT);
 }
@@ -149,8 +154,9 @@ static void assert_prints(const char *text, const char *expect)
 
 static void printing_round_trips(void **state)
 {
-	assert_prints("{\"b\":[1,2.5,-0.1,1e3],\"a\":{},\"c\":[],\"d\":null,\"e\":true}",
-		      "{\"b\": [1, 2.5, -0.1, 1000], \"a\": {}, \"c\": [], \"d\": null, \"e\": true}");
+	assert_prints(
+		"{\"b\":[1,2.5,-0.1,1e3],\"a\":{},\"c\":[],\"d\":null,\"e\":true}",
+		"{\"b\": [1, 2.5, -0.1, 1000], \"a\": {}, \"c\": [], \"d\": null, \"e\": true}");
 	assert_prints("[9007199254740991, -9007199254740992, 1700000000]",
 		      "[9007199254740991, -9007199254740992, 1700000000]");
 	assert_prints("\"\\u00e9\\ud83d\\ude00 \\\"\\\\\\/\\n\\u0001\"",
@@ -246,10 +252,10 @@ static void iteration_sees_every_child(void **state)
 	cleanup_json struct json *j = parse("{\"a\": 1, \"b\": 2}");
 	char keys[8] = "";
 
-	json_for_each(m, j)
+	json_for_each (m, j)
 		strcat(keys, json_key(m));
 	assert_string_equal(keys, "ab");
-	json_for_each(m, NULL)
+	json_for_each (m, NULL)
 		fail();
 }
 
