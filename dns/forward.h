@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ * Names outside every zone: asked of one public server through libunbound, which caches. libunbound
+ * works in a thread of its own that is born, and opens its sockets, in the network namespace of the
+ * thread that calls forward_ask(): whoever owns a forwarder stands in the right one. Nothing is
+ * read from the host (resolv.conf, hosts), nothing is validated, nobody but the given server is
+ * asked. All functions are called from the loop's thread.
+ */
+#ifndef VPCD_DNS_FORWARD_H
+#define VPCD_DNS_FORWARD_H
+
+#include <sys/queue.h>
+
+#include "dns/wire.h"
+#include "lib/addr.h"
+#include "lib/event.h"
+
+#define FORWARD_TIMEOUT_NS  UINT64_C(4000000000) /* clients give up after 5 s (resolv.conf(5)) */
+#define FORWARD_PENDING_MAX 2048
+
+struct forward;
+struct forward_query;
+
+/* msg: upstream's answer, valid during the call; NULL: none in time. The query is over. */
+typedef void forward_fn(struct forward_query *q, const uint8_t *msg, size_t len);
+
+/* A question under way; lives in the caller's own struct. */
+struct forward_query {
+	struct dns_name name; /* set by the caller, as are type and done */
+	uint16_t type;
+	forward_fn *done;
+	/* forward.c's */
+	TAILQ_ENTRY(forward_query) link;
+	struct forward *forward;
+	uint64_t deadline_ns;
+	int async_id;
+};
+
+/* port 0: 53 */
+int forward_new(struct event_loop *l, const struct ip *server, uint16_t port, struct forward **ret,
+		struct err *e);
+/* Calls `done` of what is under way with NULL. NULL ok. */
+void forward_free(struct forward *f);
+/* `done` is called later, never from within. -EBUSY: too many under way. */
+int forward_ask(struct forward *f, struct forward_query *q);
+/* Ends what is overdue (now_ns: CLOCK_MONOTONIC). Returns how many are still under way. */
+size_t forward_tick(struct forward *f, uint64_t now_ns);
+/* Forgets what is cached; what is under way is asked anew. */
+void forward_flush(struct forward *f);
+
+uint64_t monotonic_ns(void);
+
+#endif

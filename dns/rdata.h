@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ * Record data: master-file text to wire form (RFC 1035 section 5; SRV 2782, CAA 8659).
+ */
+#ifndef VPCD_DNS_RDATA_H
+#define VPCD_DNS_RDATA_H
+
+#include <stdint.h>
+
+#include "lib/err.h"
+
+#define DNS_RDATA_MAX 4096 /* a longer TXT record would fit no reply beside others */
+
+struct dns_rdata {
+	uint16_t len;
+	uint8_t b[DNS_RDATA_MAX];
+};
+
+/* "A", any case, to its number; -EINVAL for a type that zones do not hold. */
+int dns_type_from_text(const char *type, struct err *e);
+/* Names are absolute, a final dot is optional. -EINVAL says what is wrong. */
+int dns_rdata_from_text(uint16_t type, const char *text, struct dns_rdata *ret, struct err *e);
+
+#endif
