@@ -5,7 +5,12 @@
  * Theory: namespaces are files bind-mounted on a private tmpfs at <run_dir>/ns, so they outlive the
  * daemon. Those that we make are created with CLONE_NEWUSER | CLONE_NEWNET: whoever has
  * CAP_NET_ADMIN in one of them has no power over the fabric. The host-side veth carries clsact with
- * the given program at ingress; its interface index is chosen by the caller and is its identity.
+ * the given program at ingress; its interface index is chosen by the caller and is its identity. Its
+ * group says what it is: attached, not yet attached (pool or half made), or dying; the last two are
+ * removed at the next start.
+ *
+ * All functions are called from one thread, which lives in the host's network namespace; some visit
+ * another one for the length of a system call or two.
  */
 #ifndef VPCD_NETNS_FABRIC_H
 #define VPCD_NETNS_FABRIC_H
@@ -19,10 +24,18 @@
 
 struct fabric;
 
+/* Ids 0 to 65535 of every sandbox are the host's FABRIC_ID_BASE and up, a range that no
+ * distribution hands out, so that a sandbox's root owns nothing outside. */
+#define FABRIC_ID_BASE	0x7f000000u
+#define FABRIC_ID_COUNT 65536u
+
 struct fabric_config {
 	const char *run_dir; /* tmpfs with MS_PRIVATE is mounted at run_dir/ns if it is not yet */
-	int prog_fd;	     /* tc program for the ingress of host-side veths */
+	int prog_fd;	     /* tc program for the ingress of host-side veths; not owned */
 	unsigned pool_size;  /* namespaces with veth and program kept ready; 0: none */
+	/* A fresh interface index for a member of the pool, 0: none now. NULL ok without pool. */
+	uint32_t (*new_ifindex)(void *arg);
+	void *new_ifindex_arg;
 };
 
 /* Makes the fabric namespace, or adopts the one that stands. */
@@ -34,10 +47,13 @@ int fabric_purge(const char *run_dir, struct err *e);
 int fabric_fd(const struct fabric *f); /* the fabric's network namespace; owned by f */
 /* Fills the pool by one namespace; false once it is full. Called when the loop has time. */
 bool fabric_pool_fill(struct fabric *f);
+/* Reserves a ready namespace and returns its interface index, or 0 if there is none. An attachment
+ * of that ifindex uses it up; fabric_detach() of it gives it up. */
+uint32_t fabric_pool_take_ifindex(struct fabric *f);
 
 /* What an attachment looks like from within. */
 struct attachment_spec {
-	const char *id;	      /* names the namespace's files: run_dir/ns/<id>.net and .user */
+	const char *id;	      /* names the namespace's file: run_dir/ns/<id>.net */
 	uint32_t ifindex;     /* of the host-side veth, chosen by the caller, never reused */
 	const char *netns_path; /* NULL: a namespace of ours; else a namespace to connect to */
 	const char *ifname;   /* in the namespace; NULL: "eth0" */
@@ -54,12 +70,19 @@ struct attachment_spec {
 };
 
 /* Creates namespace (or enters the foreign one), veth pair, addresses and routes. On failure every
- * step that was done is undone. */
+ * step that was done is undone. What an attachment of the same id or ifindex left half made is
+ * removed first; a whole one is -EEXIST, and so is an interface of that name in a foreign namespace.
+ */
 int fabric_attach(struct fabric *f, const struct attachment_spec *spec, struct err *e);
-/* Removes the attachment: the host end goes, the namespace's mounts go (its processes must be gone
- * or, in a foreign namespace, are not ours to care about). Absent: 0. */
+/* Removes the attachment: from a foreign namespace at once. A namespace of ours loses its file and
+ * goes, with the link, when its last process or descriptor does, or at fabric_reap(): deleting a
+ * link at once would cost some 20 ms. Absent: 0. */
 int fabric_detach(struct fabric *f, const char *id, uint32_t ifindex, struct err *e);
-/* A descriptor of an attachment's network namespace, or its user namespace; the caller closes. */
+/* Deletes the links of attachments that were detached more than half a second ago and that a
+ * descriptor keeps alive. Call once a second; costs nothing where there is none. */
+int fabric_reap(struct fabric *f, struct err *e);
+/* A descriptor of an attachment's network namespace, or the user namespace that owns it; the caller
+ * closes. A negative errno on failure. */
 int fabric_open_netns(struct fabric *f, const char *id, struct err *e);
 int fabric_open_userns(struct fabric *f, const char *id, struct err *e);
 
@@ -67,12 +90,17 @@ int fabric_open_userns(struct fabric *f, const char *id, struct err *e);
 struct attachment_state {
 	uint32_t ifindex;
 	const char *id; /* from the link's alias */
-	bool up, has_program;
-	bool namespace_alive; /* the namespace's file is there and its eth0 is the peer */
+	bool up, has_program; /* the program of fabric_config, no other */
+	bool namespace_alive; /* the namespace's file is there and holds the peer; foreign: true */
 };
 int fabric_list(struct fabric *f, int (*fn)(void *arg, const struct attachment_state *a), void *arg,
 		struct err *e);
 /* Puts the program (again) on a host-side veth. */
 int fabric_attach_program(struct fabric *f, uint32_t ifindex, struct err *e);
+
+/* Whether the network namespace at path belongs to the user namespace that the fabric belongs to:
+ * then CAP_NET_ADMIN in it is power over the fabric, and isolation rests on nobody there having it.
+ * False too where path is no network namespace. */
+bool fabric_netns_is_foreign_owned(const char *path);
 
 #endif
