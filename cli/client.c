@@ -105,32 +105,38 @@ static void request_prepare(CURL *easy, const struct request *rq, struct buf *an
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, rq->body);
 }
 
-/* ---- the stream beside a request ---- */
+/* ---- lines of a stream ---- */
 
 struct line_reader {
-	const struct request *rq;
-	struct buf rest;
+	line_fn *fn;
+	void *arg;
+	struct buf rest; /* of a line whose end has not come yet */
 };
 
-static size_t split_lines(char *data, size_t size, size_t n, void *arg)
+/* Calls fn with each whole line; false: fn has had enough, or memory has run out. */
+static bool lines_feed(struct line_reader *lr, const char *data, size_t n)
 {
-	struct line_reader *lr = arg;
+	struct buf rest = {0};
 	const char *p, *end;
 
-	buf_add(&lr->rest, data, size * n);
+	buf_add(&lr->rest, data, n);
 	p = buf_str(&lr->rest);
-	while ((end = strchr(p, '\n'))) {
-		lr->rq->on_line(lr->rq->arg, p, end - p);
-		p = end + 1;
-	}
-	if (p != buf_str(&lr->rest)) {
-		struct buf rest = {0};
+	for (; (end = strchr(p, '\n')); p = end + 1)
+		if (!lr->fn(lr->arg, p, end - p))
+			return false;
+	buf_puts(&rest, p);
+	if (lr->rest.rc)
+		rest.rc = lr->rest.rc;
+	buf_done(&lr->rest);
+	lr->rest = rest;
+	return !rest.rc;
+}
 
-		buf_puts(&rest, p);
-		buf_done(&lr->rest);
-		lr->rest = rest;
-	}
-	return lr->rest.rc ? 0 : size * n;
+/* curl's callback for the stream beside a request, which always goes on. */
+static size_t watch_data(char *data, size_t size, size_t n, void *arg)
+{
+	lines_feed(arg, data, size * n);
+	return size * n;
 }
 
 /* ---- running one ---- */
@@ -199,7 +205,8 @@ static void response_fill(struct response *ret, CURL *easy, CURLcode code, const
 	} else if (code != CURLE_OK) {
 		ret->outcome = CALL_UNREACHABLE;
 		curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
-		ret->os_error = os_error;
+		/* A connection that broke is another thing than none. */
+		ret->os_error = code == CURLE_COULDNT_CONNECT ? os_error : ECONNRESET;
 		snprintf(ret->detail, sizeof(ret->detail), "%s", curl_easy_strerror(code));
 	} else {
 		curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &ret->status);
@@ -212,7 +219,7 @@ void client_perform(struct cli *c, const struct request *rq, struct response *re
 {
 	struct client *cl = client_of(c);
 	cleanup_buf struct buf url = {0}, watch_url = {0}, answer = {0};
-	struct line_reader reader = {.rq = rq};
+	struct line_reader reader = {.fn = rq->on_line, .arg = rq->arg};
 	struct curl_slist *headers = NULL;
 	sigset_t old;
 	CURLcode code;
@@ -223,7 +230,7 @@ void client_perform(struct cli *c, const struct request *rq, struct response *re
 	request_prepare(cl->easy, rq, &answer, &headers);
 	if (rq->watch_path) {
 		easy_prepare(c, cl->watch, rq->watch_path, &watch_url);
-		curl_easy_setopt(cl->watch, CURLOPT_WRITEFUNCTION, split_lines);
+		curl_easy_setopt(cl->watch, CURLOPT_WRITEFUNCTION, watch_data);
 		curl_easy_setopt(cl->watch, CURLOPT_WRITEDATA, &reader);
 		curl_multi_add_handle(cl->multi, cl->watch);
 	}
@@ -406,5 +413,19 @@ int client_stream(struct cli *c, const char *path,
 		response_done(&resp);
 	}
 	buf_done(&s.error);
+	return r;
+}
+
+static bool stream_lines(void *arg, const char *data, size_t n)
+{
+	return lines_feed(arg, data, n);
+}
+
+int client_stream_lines(struct cli *c, const char *path, line_fn *fn, void *arg)
+{
+	struct line_reader reader = {.fn = fn, .arg = arg};
+	int r = client_stream(c, path, stream_lines, &reader);
+
+	buf_done(&reader.rest);
 	return r;
 }

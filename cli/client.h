@@ -18,6 +18,9 @@ void url_add(struct buf *path, const char *s);
 /* Adds ?key=value or &key=value; a NULL value adds nothing. */
 void query_add(struct buf *path, const char *key, const char *value);
 
+/* One line of a stream, without its end; false: no more, please. */
+typedef bool line_fn(void *arg, const char *line, size_t len);
+
 struct request {
 	const char *method, *path;
 	const char *body; /* NULL: none */
@@ -25,7 +28,7 @@ struct request {
 	long timeout_ms; /* 0: none */
 	/* Lines of this stream are shown while the request is under way; NULL: none. */
 	const char *watch_path;
-	void (*on_line)(void *arg, const char *line, size_t len);
+	line_fn *on_line;
 	void *arg;
 };
 
@@ -51,6 +54,8 @@ int client_get(struct cli *c, const char *path, struct json **ret);
  * returns an exit code. */
 int client_stream(struct cli *c, const char *path,
 		  bool (*fn)(void *arg, const char *data, size_t n), void *arg);
+/* The same, line by line. */
+int client_stream_lines(struct cli *c, const char *path, line_fn *fn, void *arg);
 /* Streams end with EXIT_TIMED_OUT this long from now. */
 void client_set_deadline(struct cli *c, long ms);
 void client_free(struct client *cl); /* NULL ok */

@@ -16,7 +16,6 @@ static const struct column event_columns[] = {
 
 struct event_reader {
 	struct cli *c;
-	struct buf rest;
 	struct json *all; /* NULL: print each as it comes */
 };
 
@@ -45,32 +44,20 @@ static void event_print(struct cli *c, const struct json *ev)
 	putchar('\n');
 }
 
-static bool event_data(void *arg, const char *data, size_t n)
+static bool event_line(void *arg, const char *line, size_t len)
 {
 	struct event_reader *er = arg;
-	const char *p, *end;
-	char *rest;
+	struct json *ev = NULL;
 
-	buf_add(&er->rest, data, n);
-	p = buf_str(&er->rest);
-	for (; (end = strchr(p, '\n')); p = end + 1) {
-		struct json *ev = NULL;
-
-		if (end == p || json_parse(p, end - p, false, &ev, NULL))
-			continue;
-		if (er->all) {
-			json_append(er->all, ev);
-			continue;
-		}
-		event_print(er->c, ev);
-		json_free(ev);
+	if (json_parse(line, len, false, &ev, NULL))
+		return true;
+	if (er->all) {
+		json_append(er->all, ev);
+		return true;
 	}
-	fflush(stdout);
-	rest = strdup(p);
-	buf_done(&er->rest);
-	buf_puts(&er->rest, rest ? rest : "");
-	free(rest);
-	return true;
+	event_print(er->c, ev);
+	json_free(ev);
+	return !fflush(stdout);
 }
 
 int cmd_events(struct cli *c)
@@ -88,12 +75,11 @@ int cmd_events(struct cli *c)
 		query_add(&path, "watch", "1");
 	else
 		er.all = json_new_arr();
-	r = client_stream(c, buf_str(&path), event_data, &er);
+	r = client_stream_lines(c, buf_str(&path), event_line, &er);
 	if (!r && er.all &&
 	    output_rows(&c->out, er.all, event_columns, ARRAY_SIZE(event_columns), "Id"))
 		r = EXIT_USAGE;
 	json_free(er.all);
-	buf_done(&er.rest);
 	return r;
 }
 

@@ -261,14 +261,16 @@ static int list_once(struct cli *c, double *ret_revision)
 }
 
 /* Ends the stream at the first event of our kind. */
-static bool event_is_other(void *arg, const char *data, size_t n)
+static bool event_is_other(void *arg, const char *line, size_t len)
 {
 	struct cli *c = arg;
-	cleanup_free char *member = NULL;
+	cleanup_json struct json *ev = NULL;
+	const char *kind;
 
-	if (asprintf(&member, "\"%s\"", c->kind->name) < 0)
-		member = NULL;
-	return !member || !memmem(data, n, member, strlen(member));
+	if (json_parse(line, len, false, &ev, NULL))
+		return true;
+	kind = json_str(json_get(ev, "Kind"));
+	return !kind || strcmp(kind, c->kind->name);
 }
 
 static int kind_list(struct cli *c)
@@ -285,7 +287,7 @@ static int kind_list(struct cli *c)
 
 		fflush(stdout);
 		snprintf(path, sizeof(path), "/v1/events?watch=1&since=%.0f", revision);
-		r = client_stream(c, path, event_is_other, c);
+		r = client_stream_lines(c, path, event_is_other, c);
 		if (r)
 			break;
 		if (c->out.color)

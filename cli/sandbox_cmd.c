@@ -186,11 +186,11 @@ static bool is_over(const struct json *sandbox)
 }
 
 /* Ends the stream at the first event of the sandbox. */
-static bool event_of_other(void *arg, const char *data, size_t n)
+static bool event_of_other(void *arg, const char *line, size_t len)
 {
 	const char *id = arg;
 
-	return !memmem(data, n, id, strlen(id));
+	return !memmem(line, len, id, strlen(id));
 }
 
 static int wait_for(struct cli *c, const char *name, struct json **ret)
@@ -213,7 +213,7 @@ static int wait_for(struct cli *c, const char *name, struct json **ret)
 		id = strdup(object_id(sandbox));
 		snprintf(path, sizeof(path), "/v1/events?watch=1&since=%.0f",
 			 json_num(json_get(status, "Revision")));
-		r = client_stream(c, path, event_of_other, id);
+		r = client_stream_lines(c, path, event_of_other, id);
 		if (r)
 			return r;
 	}
@@ -297,15 +297,18 @@ int cmd_connect(struct cli *c)
 
 static int disconnect_one(struct cli *c, const char *name)
 {
-	cleanup_json struct json *sandbox = NULL;
-	int r = sandbox_get(c, name, &sandbox);
+	cleanup_json struct json *instance = NULL;
+	cleanup_buf struct buf path = {0};
+	int r;
 
+	buf_puts(&path, "/v1/instances/");
+	url_add(&path, name);
+	r = client_get(c, buf_str(&path), &instance);
 	if (r)
 		return r;
-	/* Its own "NetnsPath" says where it was connected; our sandboxes have one of ours. */
-	if (json_len(json_get(sandbox, "Command")) || json_get(sandbox, "Pid"))
+	if (!*member(instance, "NetnsPath"))
 		return cli_fail(c, EXIT_REFUSED, "%s was not made by connect: see delete", name);
-	return sandbox_change(c, "DELETE", object_id(sandbox), NULL, NULL);
+	return sandbox_change(c, "DELETE", object_id(instance), NULL, NULL);
 }
 
 int cmd_disconnect(struct cli *c)

@@ -118,14 +118,14 @@ struct progress {
 };
 
 /* One event of the lab while its change is being applied. */
-static void progress_line(void *arg, const char *line, size_t len)
+static bool progress_line(void *arg, const char *line, size_t len)
 {
 	struct progress *p = arg;
 	cleanup_json struct json *ev = NULL;
 	const char *state;
 
 	if (p->c->out.quiet || json_parse(line, len, false, &ev, NULL))
-		return;
+		return true;
 	p->n++;
 	state = member(ev, "State");
 	if (!*state)
@@ -134,6 +134,7 @@ static void progress_line(void *arg, const char *line, size_t len)
 		*member(ev, "Name") ? member(ev, "Name") : member(ev, "Id"), state,
 		p->tty ? "" : "\n");
 	fflush(stderr);
+	return true;
 }
 
 static void progress_end(const struct progress *p)

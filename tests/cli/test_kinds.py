@@ -2,8 +2,12 @@
 """vpcctl <kind> create|list|show|set|delete, sg allow|revoke, and the output formats."""
 
 import json
+import subprocess
+import threading
 
 import pytest
+
+from conftest import VPCCTL
 
 VPC = {"VpcId": "vpc-0123456789abcdef0", "Name": "shop", "CidrBlock": "10.0.0.0/16",
        "State": "available", "Tags": {"Name": "shop", "Team": "x"}, "Revision": 4}
@@ -182,3 +186,28 @@ def test_sg_revoke_deletes(vpcctl, daemon):
     daemon.routes["DELETE", RULES[1]] = (200, {"Items": []})
     assert vpcctl("sg", "revoke", "db", "all from web").returncode == 0
     assert json.loads(daemon.sent("DELETE")[0][3]) == {"Rules": ["all from web"]}
+
+
+def test_list_watch_lists_again_when_one_changes(environment, daemon, directory):
+    shown = [[VPC], [VPC, OTHER]]
+    hold = threading.Event()
+
+    def items(query, body):
+        return 200, {"Items": shown.pop(0) if len(shown) > 1 else shown[0], "Revision": 4}
+
+    def events(query, body):
+        if len(daemon.sent("GET")) > 2:
+            hold.wait(30)
+            return 200, b""
+        return 200, (b'{"Kind": "subnet", "Id": "subnet-1"}\n' b'{"Kind": "vpc", "Id": "vpc-1"}\n')
+
+    daemon.routes["GET", "/v1/vpcs"] = items
+    daemon.routes["GET", "/v1/events"] = events
+    child = subprocess.Popen([VPCCTL, "vpc", "list", "--watch", "-q"], env=environment, text=True,
+                             cwd=directory, stdout=subprocess.PIPE)
+    assert [child.stdout.readline().strip() for _ in range(3)] == [
+        VPC["VpcId"], VPC["VpcId"], OTHER["VpcId"]]
+    child.terminate()
+    child.wait(timeout=60)
+    child.stdout.close()
+    hold.set()

@@ -218,6 +218,16 @@ def test_connect_makes_an_instance_of_a_namespace(vpcctl, daemon):
     assert vpcctl("connect", "--netns", "/nonexistent", "--subnet", "a").returncode == 3
 
 
+def test_disconnect_deletes_only_what_connect_made(vpcctl, daemon):
+    daemon.routes["GET", "/v1/instances/lab"] = (200, {"InstanceId": ID, "NetnsPath": "/x"})
+    daemon.routes["GET", "/v1/instances/web"] = (200, {"InstanceId": ID, "Command": ["a"]})
+    daemon.routes["DELETE", f"/v1/instances/{ID}"] = (200, {})
+    done = vpcctl("disconnect", "web", "lab")
+    assert (done.returncode, done.stdout) == (1, "lab disconnected\n")
+    assert "was not made by connect" in done.stderr
+    assert len(daemon.sent("DELETE")) == 1
+
+
 def test_delete_resolves_any_kind(vpcctl, daemon):
     daemon.routes["GET", "/v1/resolve/shop"] = (200, {"VpcId": "vpc-1", "Name": "shop"})
     daemon.routes["DELETE", "/v1/vpcs/vpc-1"] = (200, {"VpcId": "vpc-1"})
