@@ -2,6 +2,7 @@
 """The command line itself: help, exit codes, settings, completion, explanations."""
 
 import os
+import shlex
 import socket
 import stat
 import subprocess
@@ -160,3 +161,14 @@ def test_explain_shows_kinds_and_fields(vpcctl):
     assert nested.stdout.startswith("DestinationCidrBlock")
     assert vpcctl("explain", "subnet.Nonsense").returncode == 3
     assert vpcctl("explain", "nonsense").returncode == 3
+
+
+def test_examples_of_create_have_known_and_all_required_flags(vpcctl, daemon):
+    kinds = [line.split()[0] for line in
+             vpcctl("--help").stdout.split("Kinds:\n")[1].split("\n\n")[0].splitlines()]
+    for kind in kinds:
+        example = vpcctl(kind, "create", "--help").stdout.split("Example: vpcctl ")[1]
+        plural = vpcctl(kind, "--help").stdout.split("Also spelled: ")[1].split(".")[0].split(",")[0]
+        daemon.routes["POST", f"/v1/{plural}"] = (201, {"Id": "x"})
+        done = vpcctl(*shlex.split(example))
+        assert done.returncode == 0, f"{example}: {done.stderr}"
