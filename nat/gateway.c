@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT
+ * See gateway.h.
+ */
+#include <netinet/in.h>
+#include <string.h>
+
+#include "nat/gateway.h"
+
+static struct ip128 to_ip128(const struct ip *ip)
+{
+	struct ip128 a;
+
+	memcpy(a.b, ip->b, sizeof(a.b));
+	return a;
+}
+
+int nat_gateway_put(struct dataplane *dp, const struct nat_gateway_spec *spec, struct err *e)
+{
+	struct nat_entry entry = {
+		.vpc = spec->vpc,
+		.subnet = spec->subnet,
+		.flags = (spec->available ? NAT_AVAILABLE : 0) |
+			 (spec->is_public ? NAT_IS_PUBLIC : 0),
+		.gateway = spec->gateway,
+		.ifindex = spec->ifindex,
+		.address = to_ip128(&spec->address),
+		.public_address = to_ip128(&spec->public_address),
+	};
+	int rc = dataplane_update(dp, DP_NATS, &spec->number, &entry, 1, e);
+
+	return rc ? err_wrap(e, "NAT gateway %u", spec->number) : 0;
+}
+
+int nat_gateway_remove(struct dataplane *dp, uint32_t number, struct err *e)
+{
+	int rc = dataplane_delete(dp, DP_NATS, &number, 1, e);
+
+	return rc ? err_wrap(e, "NAT gateway %u", number) : 0;
+}
+
+struct count {
+	const uint32_t *numbers;
+	size_t n;
+	struct nat_gateway_metrics *ret;
+};
+
+/* A connection is counted by the half that its opener sent. */
+static int count_flow(void *arg, const struct flow_key *k, const struct flow *f)
+{
+	struct count *c = arg;
+
+	if (!f->nat || k->protocol != IPPROTO_TCP || f->state != FLOW_LIVE ||
+	    (f->flags & FLOW_REPLY))
+		return 0;
+	for (size_t i = 0; i < c->n; i++)
+		if (c->numbers[i] == f->nat)
+			c->ret[i].ActiveConnectionCount++;
+	return 0;
+}
+
+static int read_stats(struct dataplane *dp, uint32_t number, struct nat_gateway_metrics *ret,
+		      struct err *e)
+{
+	struct nat_stats s = {0};
+	int rc = dataplane_nat_stats(dp, number, &s, e);
+
+	if (rc && rc != -ENOENT)
+		return err_wrap(e, "NAT gateway %u", number);
+	*ret = (struct nat_gateway_metrics){
+		.BytesInFromDestination = s.bytes_in,
+		.BytesInFromSource = s.bytes_out,
+		.BytesOutToDestination = s.bytes_out,
+		.BytesOutToSource = s.bytes_in,
+		.ConnectionAttemptCount = s.connection_attempts,
+		.ConnectionEstablishedCount = s.connections_established,
+		.ErrorPortAllocation = s.error_port_allocation,
+		.IdleTimeoutCount = s.idle_timeouts,
+		.PacketsDropCount = s.packets_dropped,
+		.PacketsInFromDestination = s.packets_in,
+		.PacketsInFromSource = s.packets_out,
+		.PacketsOutToDestination = s.packets_out,
+		.PacketsOutToSource = s.packets_in,
+	};
+	return 0;
+}
+
+int nat_gateway_metrics(struct dataplane *dp, const uint32_t *numbers, size_t n,
+			struct nat_gateway_metrics *ret, struct err *e)
+{
+	struct count c = {numbers, n, ret};
+
+	for (size_t i = 0; i < n; i++) {
+		int rc = read_stats(dp, numbers[i], &ret[i], e);
+
+		if (rc)
+			return rc;
+	}
+	return n ? dataplane_flows(dp, count_flow, &c, e) : 0;
+}
