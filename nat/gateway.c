@@ -2,41 +2,8 @@
  * See gateway.h.
  */
 #include <netinet/in.h>
-#include <string.h>
 
 #include "nat/gateway.h"
-
-static struct ip128 to_ip128(const struct ip *ip)
-{
-	struct ip128 a;
-
-	memcpy(a.b, ip->b, sizeof(a.b));
-	return a;
-}
-
-int nat_gateway_put(struct dataplane *dp, const struct nat_gateway_spec *spec, struct err *e)
-{
-	struct nat_entry entry = {
-		.vpc = spec->vpc,
-		.subnet = spec->subnet,
-		.flags = (spec->available ? NAT_AVAILABLE : 0) |
-			 (spec->is_public ? NAT_IS_PUBLIC : 0),
-		.gateway = spec->gateway,
-		.ifindex = spec->ifindex,
-		.address = to_ip128(&spec->address),
-		.public_address = to_ip128(&spec->public_address),
-	};
-	int rc = dataplane_update(dp, DP_NATS, &spec->number, &entry, 1, e);
-
-	return rc ? err_wrap(e, "NAT gateway %u", spec->number) : 0;
-}
-
-int nat_gateway_remove(struct dataplane *dp, uint32_t number, struct err *e)
-{
-	int rc = dataplane_delete(dp, DP_NATS, &number, 1, e);
-
-	return rc ? err_wrap(e, "NAT gateway %u", number) : 0;
-}
 
 struct count {
 	const uint32_t *numbers;

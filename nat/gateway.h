@@ -1,31 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * NAT gateways: their entry in the data plane and their figures, under CloudWatch's names.
+ * The figures of NAT gateways, under CloudWatch's names. Translation itself is the walk's (bpf/).
  */
 #ifndef VPCD_NAT_GATEWAY_H
 #define VPCD_NAT_GATEWAY_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "bpf/dataplane.h"
-#include "lib/addr.h"
 #include "lib/err.h"
-
-struct nat_gateway_spec {
-	uint32_t number;	  /* the gateway's key in the data plane */
-	uint32_t vpc, subnet;	  /* numbers */
-	uint32_t gateway;	  /* number of the VPC's internet gateway; 0: none */
-	uint32_t ifindex;	  /* identity of its interface */
-	struct ip address;	  /* private, in its subnet */
-	struct ip public_address; /* elastic IP; unset: none */
-	bool available;		  /* false: packets are dropped with NAT_STATE */
-	bool is_public;
-};
-
-/* Makes or replaces it. Flows under way keep the translation that they have. */
-int nat_gateway_put(struct dataplane *dp, const struct nat_gateway_spec *spec, struct err *e);
-/* Absent is no error. Flows end when they walk again: bump the generation. */
-int nat_gateway_remove(struct dataplane *dp, uint32_t number, struct err *e);
 
 /* The metrics of AWS/NATGateway (VPC User Guide, "NAT gateway metrics"). X(name, help) */
 #define NAT_GATEWAY_METRICS(X)                                               \
@@ -53,7 +35,8 @@ struct nat_gateway_metrics {
 #undef NAT_GATEWAY_METRIC
 };
 
-/* The metrics of n gateways in one walk over the flows; a gateway without traffic has zeros. */
+/* The metrics of n gateways, known by their number in the data plane, in one walk over the flows; a
+ * gateway without traffic has zeros. */
 int nat_gateway_metrics(struct dataplane *dp, const uint32_t *numbers, size_t n,
 			struct nat_gateway_metrics *ret, struct err *e);
 

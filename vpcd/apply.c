@@ -16,10 +16,10 @@
 #include "vpcd/links.h"
 #include "vpcd/shadow.h"
 
-#define SLICE_NS   5000000ull	  /* of work, before the loop looks at its sockets again */
-#define RETRY_NS   5000000000ull  /* failed items */
-#define AUDIT_NS   60000000000ull /* the kernel is read again */
-#define COLLECT_NS 100000000ull
+#define SLICE_NS       5000000ull     /* of work, before the loop looks at its sockets again */
+#define RETRY_NS       5000000000ull  /* failed items */
+#define AUDIT_NS       60000000000ull /* the kernel is read again */
+#define COLLECT_NS     100000000ull
 #define COLLECT_BUDGET 8192 /* flow entries a slice */
 
 struct waiter {
@@ -218,8 +218,8 @@ struct stale {
 	enum name_space space;
 };
 
-/* Symbols of objects that went while no daemon ran, and route tables and gateways, which are items of
- * their own nowhere. */
+/* Symbols of objects that went while no daemon ran, and route tables and gateways, which are items
+ * of their own nowhere. */
 static void release_stale(void *arg, const char *symbol, uint32_t number)
 {
 	struct stale *st = arg;
@@ -256,8 +256,8 @@ static void sweep(struct apply *a)
 		names_each(a->cfg.names, space, release_stale, &st);
 	}
 	if (entries > 0 || links > 0) {
-		a->stats.repaired += (uint64_t)(entries > 0 ? entries : 0) +
-				     (uint64_t)(links > 0 ? links : 0);
+		a->stats.repaired +=
+			(uint64_t)(entries > 0 ? entries : 0) + (uint64_t)(links > 0 ? links : 0);
 		log_warn("removed what nobody wants", "entries", log_fmt("%d", entries), "links",
 			 log_fmt("%d", links));
 	}
@@ -278,13 +278,15 @@ static void call_waiters(struct apply *a)
 {
 	struct waiter *w, *tmp, *due = NULL;
 
-	DL_FOREACH_SAFE(a->waiters, w, tmp) {
+	DL_FOREACH_SAFE(a->waiters, w, tmp)
+	{
 		if (w->revision > a->applied)
 			continue;
 		DL_DELETE(a->waiters, w);
 		DL_APPEND(due, w);
 	}
-	DL_FOREACH_SAFE(due, w, tmp) {
+	DL_FOREACH_SAFE(due, w, tmp)
+	{
 		DL_DELETE(due, w);
 		w->done(w->arg);
 		free(w);
@@ -446,7 +448,7 @@ void apply_close(struct apply *a)
 	event_source_free(a->audit);
 	event_source_free(a->collect);
 	DL_FOREACH_SAFE(a->waiters, w, tmp)
-		free(w);
+	free(w);
 	links_free(a->links);
 	rulesets_free(a->rulesets);
 	shadow_free(a->shadow);
@@ -465,7 +467,8 @@ uint64_t apply_when(struct apply *a, uint64_t revision, void (*done)(void *arg),
 
 	if (!w)
 		return 0;
-	*w = (struct waiter){.ticket = ++a->tickets, .revision = revision, .done = done, .arg = arg};
+	*w = (struct waiter){
+		.ticket = ++a->tickets, .revision = revision, .done = done, .arg = arg};
 	DL_APPEND(a->waiters, w);
 	apply_kick(a);
 	return w->ticket;
@@ -475,7 +478,8 @@ void apply_forget(struct apply *a, uint64_t ticket)
 {
 	struct waiter *w, *tmp;
 
-	DL_FOREACH_SAFE(a->waiters, w, tmp) {
+	DL_FOREACH_SAFE(a->waiters, w, tmp)
+	{
 		if (w->ticket != ticket)
 			continue;
 		DL_DELETE(a->waiters, w);

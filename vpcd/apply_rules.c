@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * See apply_rules.h. The order of a change: the new classifier with all its tables, then the peers of
- * every classifier that the set's groups concern, then the one store that switches.
+ * See apply_rules.h. The order of a change: the new classifier with all its tables, then the peers
+ * of every classifier that the set's groups concern, then the one store that switches.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,9 +68,9 @@ void rulesets_free(struct rulesets *r)
 
 	if (!r)
 		return;
-	HASH_ITER(hh, r->classifiers, c, c_tmp)
+	HASH_ITER (hh, r->classifiers, c, c_tmp)
 		cls_free(r, c);
-	HASH_ITER(hh, r->sets, s, s_tmp) {
+	HASH_ITER (hh, r->sets, s, s_tmp) {
 		HASH_DEL(r->sets, s);
 		free(s);
 	}
@@ -98,11 +98,12 @@ static int put_peers(struct rulesets *r, struct cls *c, struct err *e)
 		return 0;
 	snprintf(item, sizeof(item), "peers %s", c->symbol);
 	shadow_begin(r->shadow, item);
-	HASH_ITER(hh, r->sets, s, tmp) {
+	HASH_ITER (hh, r->sets, s, tmp) {
 		struct rule_peer_key key = {.classifier = c->number, .groups = s->number};
 
 		if (!s->acl && !rc &&
-		    rules_peer_bitmap(c->rules, c->n, (const char(*)[SYMBOL_LEN])s->groups, &bitmap))
+		    rules_peer_bitmap(c->rules, c->n, (const char(*)[SYMBOL_LEN])s->groups,
+				      &bitmap))
 			rc = shadow_put(r->shadow, DP_RULE_PEERS, &key, &bitmap);
 	}
 	if (rc)
@@ -118,7 +119,7 @@ static int put_peers_of(struct rulesets *r, const struct set *s, struct err *e)
 	struct rules_bitmap bitmap;
 	struct cls *c, *tmp;
 
-	HASH_ITER(hh, r->classifiers, c, tmp) {
+	HASH_ITER (hh, r->classifiers, c, tmp) {
 		int rc = 0;
 
 		if (rules_peer_bitmap(c->rules, c->n, (const char(*)[SYMBOL_LEN])s->groups,
@@ -132,8 +133,8 @@ static int put_peers_of(struct rulesets *r, const struct set *s, struct err *e)
 
 /* ---- classifiers ---- */
 
-static void cls_symbol(const struct item_rule *rules, size_t n,
-		       const struct classifier_tables *t, char *ret)
+static void cls_symbol(const struct item_rule *rules, size_t n, const struct classifier_tables *t,
+		       char *ret)
 {
 	XXH3_state_t *state = XXH3_createState();
 	XXH128_hash_t h;
@@ -250,7 +251,7 @@ bool rulesets_collect(struct rulesets *r, uint64_t now_ns)
 	struct cls *c, *tmp;
 	bool waiting = false;
 
-	HASH_ITER(hh, r->classifiers, c, tmp) {
+	HASH_ITER (hh, r->classifiers, c, tmp) {
 		if (c->free_at && c->free_at <= now_ns)
 			cls_destroy(r, c);
 		else

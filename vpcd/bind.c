@@ -137,13 +137,13 @@ static void claim_name(const struct item *it, char *ret, size_t len)
 	snprintf(ret, len, "%s %s", item_type_name(it->type), it->key);
 }
 
-int bind_put(struct names *n, struct shadow *s, const struct item *it,
-	     struct shadow_counts *counts, struct err *e)
+int bind_put(struct names *n, struct shadow *s, const struct item *it, struct shadow_counts *counts,
+	     struct err *e)
 {
 	static int (*const put[ITEM_TYPE_COUNT])(struct names *, struct shadow *,
 						 const struct item *, struct err *) = {
-		[ITEM_VPC] = put_vpc,	[ITEM_SUBNET] = put_subnet,   [ITEM_ENI] = put_eni,
-		[ITEM_NAT] = put_nat,	[ITEM_ADDRESS] = put_address, [ITEM_ROUTE] = put_route,
+		[ITEM_VPC] = put_vpc, [ITEM_SUBNET] = put_subnet,   [ITEM_ENI] = put_eni,
+		[ITEM_NAT] = put_nat, [ITEM_ADDRESS] = put_address, [ITEM_ROUTE] = put_route,
 	};
 	char claim[160];
 	int rc;

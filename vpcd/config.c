@@ -31,7 +31,8 @@ static const char help[] =
 	"  --purge              end the instance's sandboxes, remove its network and state, exit\n"
 	"  --help, --version\n"
 	"\n"
-	"SIGTERM and SIGINT end the daemon and leave the network running; the next start adopts it.\n"
+	"SIGTERM and SIGINT end the daemon and leave the network running; the next start adopts "
+	"it.\n"
 	"\n"
 	"Example: sudo vpcd --instance lab &  sudo vpcctl --instance lab up\n";
 

@@ -140,8 +140,7 @@ int instance_listen(const struct config *c, struct err *e)
 	strcpy(sa.sun_path, c->socket);
 	/* The lock is ours: a socket that stands there is a dead daemon's. */
 	unlink(c->socket);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) ||
-	    chmod(c->socket, 0660) ||
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) || chmod(c->socket, 0660) ||
 	    (c->gid != (gid_t)-1 && chown(c->socket, 0, c->gid)) || listen(fd, SOMAXCONN))
 		return err_sys(e, -errno, "listen on %s", c->socket);
 	return TAKE_FD(fd);
@@ -159,8 +158,26 @@ static int remove_tree(const char *path, struct err *e)
 	return 0;
 }
 
+/* Only what is the instance's own: other instances may live in directories below. */
+static int remove_own(const char *dir, const char *const *names, struct err *e)
+{
+	char path[PATH_MAX + 32];
+	int rc = 0;
+
+	for (; *names && !rc; names++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, *names);
+		rc = remove_tree(path, e);
+	}
+	if (!rc && rmdir(dir) && errno != ENOTEMPTY && errno != EEXIST && errno != ENOENT &&
+	    errno != EBUSY)
+		rc = err_sys(e, -errno, "remove %s", dir);
+	return rc;
+}
+
 int instance_purge(const struct config *c, struct err *e)
 {
+	static const char *const state[] = {"vpcd.db", "vpcd.db-wal", "vpcd.db-shm", "logs", NULL};
+	static const char *const run[] = {"ns", "bpf", "sandboxes", "lock", NULL};
 	char bpf[PATH_MAX + 16];
 	int rc = supervisor_purge(c->run_dir, e);
 
@@ -173,9 +190,9 @@ int instance_purge(const struct config *c, struct err *e)
 			rc = err_sys(e, -errno, "unmount %s", bpf);
 	}
 	if (!rc)
-		rc = remove_tree(c->state_dir, e);
+		rc = remove_own(c->state_dir, state, e);
 	unlink(c->socket);
 	if (!rc)
-		rc = remove_tree(c->run_dir, e);
+		rc = remove_own(c->run_dir, run, e);
 	return rc ? err_wrap(e, "purge instance %s", c->instance) : 0;
 }

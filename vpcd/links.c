@@ -49,7 +49,7 @@ void links_free(struct links *l)
 
 	if (!l)
 		return;
-	HASH_ITER(hh, l->links, k, tmp)
+	HASH_ITER (hh, l->links, k, tmp)
 		link_free(l, k);
 	free(l);
 }
@@ -101,7 +101,7 @@ int links_sync(struct links *l, struct err *e)
 	struct link *k, *tmp;
 	int rc = fabric_list(l->fabric, sync_one, l, e);
 
-	HASH_ITER(hh, l->links, k, tmp) {
+	HASH_ITER (hh, l->links, k, tmp) {
 		if (!rc && !k->seen)
 			link_free(l, k);
 		else
@@ -217,7 +217,7 @@ int links_sweep(struct links *l, const struct plan *p, struct err *e)
 	struct link *k, *tmp;
 	int n = 0;
 
-	HASH_ITER(hh, l->links, k, tmp) {
+	HASH_ITER (hh, l->links, k, tmp) {
 		int rc;
 
 		if (plan_get(p, ITEM_ATTACHMENT, k->id))

@@ -36,14 +36,14 @@ static uint32_t fresh_ifindex(void *arg)
 	return names_fresh(d->names, NAME_INTERFACE);
 }
 
-/* The parts that make or adopt the network. The zygote comes first: its mount tree must lack ours. */
+/* The parts that make or adopt the network. The zygote comes first: its mount tree must lack ours.
+ */
 static int open_network(struct daemon *d, struct err *e)
 {
 	struct config *c = &d->cfg;
 	char pins[PATH_MAX + 16];
-	struct dataplane_config dp_cfg = {.pin_dir = pins,
-					  .max_flows = c->max_flows,
-					  .max_enis = c->max_interfaces};
+	struct dataplane_config dp_cfg = {
+		.pin_dir = pins, .max_flows = c->max_flows, .max_enis = c->max_interfaces};
 	struct fabric_config fabric_cfg = {.run_dir = c->run_dir,
 					   .pool_size = c->namespace_pool,
 					   .new_ifindex = fresh_ifindex,
@@ -66,9 +66,8 @@ static int open_network(struct daemon *d, struct err *e)
 
 static int open_store(struct daemon *d, struct err *e)
 {
-	struct store_config cfg = {.account = d->cfg.account,
-				   .region = d->cfg.region,
-				   .pool = d->cfg.pool};
+	struct store_config cfg = {
+		.account = d->cfg.account, .region = d->cfg.region, .pool = d->cfg.pool};
 	char path[PATH_MAX + 16];
 
 	snprintf(path, sizeof(path), "%s/vpcd.db", d->cfg.state_dir);
@@ -117,8 +116,8 @@ static void ready(void *arg)
 	struct daemon *d = arg;
 
 	log_info("ready", "version", VPCD_VERSION, "instance", d->cfg.instance, "socket",
-		 d->cfg.socket, "revision", log_fmt("%llu", (unsigned long long)
-						    store_revision(d->store)));
+		 d->cfg.socket, "revision",
+		 log_fmt("%llu", (unsigned long long)store_revision(d->store)));
 	sd_notify(0, "READY=1");
 }
 

@@ -142,7 +142,7 @@ void names_free(struct names *n)
 	if (!n)
 		return;
 	HASH_CLEAR(hh_number, n->by_number);
-	HASH_ITER(hh, n->by_key, it, tmp) {
+	HASH_ITER (hh, n->by_key, it, tmp) {
 		HASH_DEL(n->by_key, it);
 		free(it);
 	}
@@ -209,7 +209,7 @@ void names_each(const struct names *n, enum name_space space,
 	size_t skip = strlen(spaces[space].name) + 1;
 	struct name *it, *tmp;
 
-	HASH_ITER(hh, n->by_key, it, tmp)
+	HASH_ITER (hh, n->by_key, it, tmp)
 		if (it->number_id >> 32 == space)
 			fn(arg, it->key.name + skip, (uint32_t)it->number_id);
 }

@@ -2,8 +2,8 @@
  * The desired state: items, their owners, and which of them are dirty.
  *
  * Every item lies in one hash (by type and key) and in one of three kinds of list: clean, dirty by
- * type, or failed. An owner's items are found by its `share` list; an item that its last owner stops
- * emitting loses its body and stays, dirty, until apply acknowledges the removal.
+ * type, or failed. An owner's items are found by its `share` list; an item that its last owner
+ * stops emitting loses its body and stays, dirty, until apply acknowledges the removal.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -87,7 +87,7 @@ static void shares_free(struct share *s)
 	struct share *it, *tmp;
 
 	LL_FOREACH_SAFE(s, it, tmp)
-		free(it);
+	free(it);
 }
 
 void plan_free(struct plan *p)
@@ -97,12 +97,12 @@ void plan_free(struct plan *p)
 
 	if (!p)
 		return;
-	HASH_ITER(hh, p->owners, o, o_tmp) {
+	HASH_ITER (hh, p->owners, o, o_tmp) {
 		HASH_DEL(p->owners, o);
 		shares_free(o->shares);
 		free(o);
 	}
-	HASH_ITER(hh, p->entries, en, en_tmp) {
+	HASH_ITER (hh, p->entries, en, en_tmp) {
 		HASH_DEL(p->entries, en);
 		free(en->item.body);
 		free(en);
@@ -190,11 +190,11 @@ static void owner_hold(struct owner *o, struct entry *en)
 	struct share *s;
 
 	LL_FOREACH(o->shares, s)
-		if (s->entry == en)
-			return;
+	if (s->entry == en)
+		return;
 	LL_FOREACH(o->old, s)
-		if (s->entry == en)
-			break;
+	if (s->entry == en)
+		break;
 	if (s) {
 		LL_DELETE(o->old, s);
 	} else {
@@ -277,7 +277,8 @@ static void owner_recompute(struct plan *p, const struct model *m, const char *i
 		plan_builtin(&pp);
 	else if (obj)
 		emit_object(&pp, obj);
-	LL_FOREACH_SAFE(o->old, s, tmp) {
+	LL_FOREACH_SAFE(o->old, s, tmp)
+	{
 		entry_release(p, s->entry);
 		free(s);
 	}
@@ -295,9 +296,9 @@ void plan_full(struct plan *p, const struct model *m)
 	p->pass++;
 	owner_recompute(p, m, SYMBOL_INTERNET, NULL);
 	for (int k = KIND_NONE + 1; k < KIND_COUNT; k++)
-		model_for_each(obj, m, k)
+		model_for_each (obj, m, k)
 			owner_recompute(p, m, obj->id, obj);
-	HASH_ITER(hh, p->owners, o, tmp) /* objects that are gone */
+	HASH_ITER (hh, p->owners, o, tmp) /* objects that are gone */
 		if (strcmp(o->id, SYMBOL_INTERNET) && !model_get(m, o->id))
 			owner_recompute(p, m, o->id, NULL);
 }
@@ -404,7 +405,7 @@ static void requeue(struct plan *p, enum item_type t, enum queue from)
 	struct entry *en, *tmp;
 
 	DL_FOREACH_SAFE(p->lists[t][from], en, tmp)
-		entry_queue(p, en, en->item.body ? QUEUE_DIRTY : QUEUE_GONE);
+	entry_queue(p, en, en->item.body ? QUEUE_DIRTY : QUEUE_GONE);
 }
 
 void plan_retry(struct plan *p, bool all)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Which objects' items can a change affect? The objects changed, some that they refer to (an elastic
- * IP changes its interface's address item), and whatever refers to any of these, transitively. A test
- * holds that recomputing them gives what recomputing everything gives.
+ * Which objects' items can a change affect? The objects changed, some that they refer to (an
+ * elastic IP changes its interface's address item), and whatever refers to any of these,
+ * transitively. A test holds that recomputing them gives what recomputing everything gives.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +48,7 @@ static void add(struct set *s, const char *id)
 /* Records that name an instance ("@db") depend on it by name, not by reference. */
 static void add_name_records(struct set *s)
 {
-	model_for_each(o, s->m, KIND_RECORD_SET) {
+	model_for_each (o, s->m, KIND_RECORD_SET) {
 		const struct record_set *r = AS_CONST(record_set, o);
 
 		for (size_t i = 0; i < r->values.n; i++)
@@ -119,9 +119,9 @@ void plan_affected(const struct model *m, const struct change *c, size_t n,
 	}
 	if (names)
 		add_name_records(&s);
-	HASH_ITER(hh, s.members, it, tmp)
+	HASH_ITER (hh, s.members, it, tmp)
 		fn(arg, it->id);
-	HASH_ITER(hh, s.members, it, tmp) {
+	HASH_ITER (hh, s.members, it, tmp) {
 		HASH_DEL(s.members, it);
 		free(it);
 	}

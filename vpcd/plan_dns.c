@@ -12,12 +12,12 @@
 
 /* Names below these never leave a VPC (Route 53 Developer Guide, autodefined rules). */
 static const char *const reverse_zones[] = {
-	"10.in-addr.arpa",	"168.192.in-addr.arpa",		"127.in-addr.arpa",
-	"254.169.in-addr.arpa", "16.172.in-addr.arpa",		"17.172.in-addr.arpa",
-	"18.172.in-addr.arpa",	"19.172.in-addr.arpa",		"20.172.in-addr.arpa",
-	"21.172.in-addr.arpa",	"22.172.in-addr.arpa",		"23.172.in-addr.arpa",
-	"24.172.in-addr.arpa",	"25.172.in-addr.arpa",		"26.172.in-addr.arpa",
-	"27.172.in-addr.arpa",	"28.172.in-addr.arpa",		"29.172.in-addr.arpa",
+	"10.in-addr.arpa",	"168.192.in-addr.arpa", "127.in-addr.arpa",
+	"254.169.in-addr.arpa", "16.172.in-addr.arpa",	"17.172.in-addr.arpa",
+	"18.172.in-addr.arpa",	"19.172.in-addr.arpa",	"20.172.in-addr.arpa",
+	"21.172.in-addr.arpa",	"22.172.in-addr.arpa",	"23.172.in-addr.arpa",
+	"24.172.in-addr.arpa",	"25.172.in-addr.arpa",	"26.172.in-addr.arpa",
+	"27.172.in-addr.arpa",	"28.172.in-addr.arpa",	"29.172.in-addr.arpa",
 	"30.172.in-addr.arpa",	"31.172.in-addr.arpa",
 };
 
@@ -98,11 +98,10 @@ static bool label_from_name(const char *name, char *ret, size_t len)
 	return true;
 }
 
-void plan_dns_eni(struct plan_pass *pp, const struct network_interface *eni,
-		  const struct vpc *vpc)
+void plan_dns_eni(struct plan_pass *pp, const struct network_interface *eni, const struct vpc *vpc)
 {
-	const struct object *holder = eni->attachment_id ? model_get(pp->model, eni->attachment_id)
-							 : NULL;
+	const struct object *holder =
+		eni->attachment_id ? model_get(pp->model, eni->attachment_id) : NULL;
 	char domain[128], label[64], owner[256], name[256], reverse[64];
 	uint32_t a = ip_to_v4(&eni->private_ip_address);
 	bool named = holder && label_from_name(holder->name, label, sizeof(label));
@@ -122,13 +121,13 @@ void plan_dns_eni(struct plan_pass *pp, const struct network_interface *eni,
 		return;
 	snprintf(reverse, sizeof(reverse), "%u.%u.%u.%u.in-addr.arpa", a & 255, a >> 8 & 255,
 		 a >> 16 & 255, a >> 24);
-	plan_dns_text(pp, vpc->o.id, reverse, "PTR", TTL,
-		      vpc->enable_dns_hostnames ? owner : name);
+	plan_dns_text(pp, vpc->o.id, reverse, "PTR", TTL, vpc->enable_dns_hostnames ? owner : name);
 }
 
 /* Calls fn for each view that a zone is seen in: its VPCs with both DNS attributes (VPC User Guide,
  * vpc-dns), or the internet for a public zone. */
-static void zone_views(struct plan_pass *pp, const struct hosted_zone *z, const struct record_set *r,
+static void zone_views(struct plan_pass *pp, const struct hosted_zone *z,
+		       const struct record_set *r,
 		       void (*fn)(struct plan_pass *, const char *, const struct hosted_zone *,
 				  const struct record_set *))
 {

@@ -226,9 +226,8 @@ void plan_elastic_ip(struct plan_pass *pp, const struct object *o)
 {
 	const struct elastic_ip *eip = AS_CONST(elastic_ip, o);
 	const struct model *m = pp->model;
-	const struct object *eo = eip->network_interface_id
-					  ? model_get(m, eip->network_interface_id)
-					  : NULL;
+	const struct object *eo =
+		eip->network_interface_id ? model_get(m, eip->network_interface_id) : NULL;
 	const struct network_interface *eni = AS_CONST(network_interface, eo);
 	const char *vpc = eni ? model_object_vpc(m, eo) : NULL;
 
@@ -246,9 +245,8 @@ void plan_nat_gateway(struct plan_pass *pp, const struct object *o)
 {
 	const struct nat_gateway *nat = AS_CONST(nat_gateway, o);
 	const struct model *m = pp->model;
-	const struct object *eo = nat->network_interface_id
-					  ? model_get(m, nat->network_interface_id)
-					  : NULL;
+	const struct object *eo =
+		nat->network_interface_id ? model_get(m, nat->network_interface_id) : NULL;
 	const struct object *so = model_get(m, nat->subnet_id);
 	const struct object *ao = nat->allocation_id ? model_get(m, nat->allocation_id) : NULL;
 	const struct network_interface *eni = AS_CONST(network_interface, eo);
@@ -268,6 +266,6 @@ void plan_nat_gateway(struct plan_pass *pp, const struct object *o)
 	if (ao)
 		body.public_address = AS_CONST(elastic_ip, ao)->public_ip;
 	plan_emit(pp, ITEM_NAT, o->id, &body, sizeof(body));
-	plan_emit_address(pp, vpc, &eni->private_ip_address, ADDR_NAT, o->id, vpc,
-			  igw_id(m, vpc), NULL);
+	plan_emit_address(pp, vpc, &eni->private_ip_address, ADDR_NAT, o->id, vpc, igw_id(m, vpc),
+			  NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Items of sandboxes' processes. The body is canonical JSON text, since a command has no fixed size:
+ * Items of sandboxes' processes. The body is canonical JSON text, since a command has no fixed
+ * size:
  *
  *   {"Kind": "instance", "Attachment": "eni-…", "Hostname": "db", "Command": [..],
  *    "Environment": {..}, "Capabilities": [..], "Directory": "/", "Attach": false, "Run": true,

@@ -28,6 +28,18 @@ void plan_vpc(struct plan_pass *pp, const struct object *o)
 		plan_dns_vpc(pp, o->id);
 }
 
+/* Whether the entry that comes first in a direction allows all of IPv4: nothing after it counts. */
+static bool direction_allows_all(const struct network_acl *a, bool egress)
+{
+	const struct network_acl_entry *v = a->entries.v, *first = NULL;
+
+	for (size_t i = 0; i < a->entries.n; i++)
+		if (v[i].egress == egress && (!first || v[i].rule_number < first->rule_number))
+			first = &v[i];
+	return first && first->rule_action == ACL_ALLOW && first->protocol == -1 &&
+	       first->cidr_block.len == 0 && first->cidr_block.ip.family == AF_INET;
+}
+
 void plan_subnet(struct plan_pass *pp, const struct object *o)
 {
 	const struct subnet *s = AS_CONST(subnet, o);
@@ -39,7 +51,8 @@ void plan_subnet(struct plan_pass *pp, const struct object *o)
 	symbol_set(body.vpc, s->vpc_id);
 	symbol_set(body.route_table, rtb ? rtb->o.id : NULL);
 	/* An ACL that allows everything costs a packet nothing: it is left out. */
-	symbol_set(body.acl, acl && acl->entries.n ? acl->o.id : NULL);
+	if (acl && !(direction_allows_all(acl, false) && direction_allows_all(acl, true)))
+		symbol_set(body.acl, acl->o.id);
 	body.router = ipam_router(s);
 	plan_emit(pp, ITEM_SUBNET, o->id, &body, sizeof(body));
 }
@@ -143,8 +156,6 @@ void plan_network_acl(struct plan_pass *pp, const struct object *o)
 	size_t n = a->entries.n, len = sizeof(struct item_rules) + n * sizeof(struct item_rule);
 	cleanup_free struct item_rules *body = NULL;
 
-	if (!n)
-		return;
 	body = calloc(1, len);
 	sorted = calloc(n, sizeof(*sorted));
 	if (!body || !sorted)

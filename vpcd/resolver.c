@@ -58,9 +58,8 @@ static int start(struct resolver *r, struct err *e)
 		rc = open_netns(r, SYMBOL_PUBLIC_DNS, &r->public_fd, e);
 	if (rc)
 		return err_wrap(e, "resolver");
-	listeners[0] = (struct dns_listener){.netns_fd = r->service_fd,
-					     .address = ip_from_v4(SERVICE_RESOLVER),
-					     .view = -1};
+	listeners[0] = (struct dns_listener){
+		.netns_fd = r->service_fd, .address = ip_from_v4(SERVICE_RESOLVER), .view = -1};
 	listeners[1] = (struct dns_listener){.netns_fd = r->public_fd,
 					     .address = ip_from_v4(INTERNET_DNS),
 					     .view = VPC_INTERNET};

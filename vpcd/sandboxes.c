@@ -23,8 +23,8 @@ struct record {
 	struct sandboxes *s;
 	struct supervisor *sup;
 	enum record_state state;
-	struct json *body;  /* as last put */
-	char *process;	    /* what a running process was started from */
+	struct json *body; /* as last put */
+	char *process;	   /* what a running process was started from */
 	bool restart, gone;
 	UT_hash_handle hh;
 };
@@ -59,7 +59,7 @@ void sandboxes_free(struct sandboxes *s)
 
 	if (!s)
 		return;
-	HASH_ITER(hh, s->records, r, tmp)
+	HASH_ITER (hh, s->records, r, tmp)
 		record_free(r);
 	free(s);
 }
@@ -191,7 +191,7 @@ static const char **string_vector(const struct json *arr)
 	size_t i = 0;
 
 	if (v)
-		json_for_each(it, arr)
+		json_for_each (it, arr)
 			v[i++] = json_str(it);
 	return v;
 }
@@ -203,7 +203,7 @@ static char **environment_vector(const struct json *obj)
 
 	if (!v)
 		return NULL;
-	json_for_each(it, obj)
+	json_for_each (it, obj)
 		if (asprintf(&v[i], "%s=%s", json_key(it), json_str(it)) >= 0)
 			i++;
 	if (!json_get(obj, "PATH"))
@@ -249,12 +249,11 @@ static int start(struct record *r, struct err *e)
 	struct sandboxes *s = r->s;
 	const char *attachment = body_str(r, "Attachment");
 	cleanup_close int netns = fabric_open_netns(s->cfg.fabric, attachment, e);
-	cleanup_close int userns = netns < 0 ? -1
-					     : fabric_open_userns(s->cfg.fabric, attachment, e);
+	cleanup_close int userns =
+		netns < 0 ? -1 : fabric_open_userns(s->cfg.fabric, attachment, e);
 	cleanup_free const char **argv = string_vector(json_get(r->body, "Command"));
 	cleanup_free const char **caps = string_vector(json_get(r->body, "Capabilities"));
-	cleanup(environment_free) char **env =
-		environment_vector(json_get(r->body, "Environment"));
+	cleanup(environment_free) char **env = environment_vector(json_get(r->body, "Environment"));
 	char log[4096];
 	int rc;
 

@@ -74,9 +74,9 @@ void shadow_free(struct shadow *s)
 
 	if (!s)
 		return;
-	HASH_ITER(hh, s->entries, en, en_tmp)
+	HASH_ITER (hh, s->entries, en, en_tmp)
 		entry_free(s, en);
-	HASH_ITER(hh, s->claims, c, c_tmp)
+	HASH_ITER (hh, s->claims, c, c_tmp)
 		claim_free(s, c);
 	free(s);
 }
@@ -137,7 +137,7 @@ int shadow_sync(struct shadow *s, struct err *e)
 		if (rc)
 			return err_wrap(e, "read map %s", dataplane_map_name(map));
 	}
-	HASH_ITER(hh, s->entries, en, tmp) {
+	HASH_ITER (hh, s->entries, en, tmp) {
 		if (!en->seen) { /* somebody deleted it: the next put writes it */
 			free(en->value);
 			en->value = NULL;
@@ -208,8 +208,8 @@ static void batch_done(struct batch *b)
 
 static bool entry_differs(const struct entry *en)
 {
-	return en->wanted && (!en->value || memcmp(en->value, en->wanted,
-						   dataplane_value_size(en->id.map)));
+	return en->wanted &&
+	       (!en->value || memcmp(en->value, en->wanted, dataplane_value_size(en->id.map)));
 }
 
 /* Updates what differs in one map. */
@@ -220,7 +220,8 @@ static int write_map(struct shadow *s, struct claim *c, enum dp_map map,
 	struct entry *en;
 	int rc = 0;
 
-	DL_FOREACH(c->entries, en) {
+	DL_FOREACH(c->entries, en)
+	{
 		if (en->id.map != map || !entry_differs(en))
 			continue;
 		if (en->value)
@@ -246,8 +247,8 @@ static int drop_map(struct shadow *s, struct claim *c, enum dp_map map, bool all
 	int rc = 0;
 
 	DL_FOREACH(c->entries, en)
-		if (en->id.map == map && (all || !en->wanted) && en->value)
-			batch_add(&b, en, NULL);
+	if (en->id.map == map && (all || !en->wanted) && en->value)
+		batch_add(&b, en, NULL);
 	if (b.n)
 		rc = dataplane_delete(s->dp, map, b.keys.p, b.n, e);
 	counts->deleted += b.n;
@@ -255,8 +256,8 @@ static int drop_map(struct shadow *s, struct claim *c, enum dp_map map, bool all
 	if (rc)
 		return rc;
 	DL_FOREACH_SAFE(c->entries, en, tmp)
-		if (en->id.map == map && (all || !en->wanted))
-			entry_free(s, en);
+	if (en->id.map == map && (all || !en->wanted))
+		entry_free(s, en);
 	return 0;
 }
 
@@ -265,7 +266,8 @@ static void settle(struct claim *c, bool failed)
 {
 	struct entry *en;
 
-	DL_FOREACH(c->entries, en) {
+	DL_FOREACH(c->entries, en)
+	{
 		if (!en->wanted)
 			continue;
 		free(en->value);
@@ -318,7 +320,7 @@ int shadow_sweep(struct shadow *s, struct err *e)
 	struct entry *en, *tmp;
 	int n = 0;
 
-	HASH_ITER(hh, s->entries, en, tmp) {
+	HASH_ITER (hh, s->entries, en, tmp) {
 		int rc;
 
 		if (en->claim)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * NAT gateways against a data plane that remembers what it was told.
+ * NAT gateways against a data plane with given figures.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,38 +13,12 @@
 #include "nat/gateway.h"
 
 struct dataplane {
-	uint32_t number;
-	struct nat_entry entry;
-	unsigned n_updates, n_deletes;
 	struct nat_stats stats; /* of gateway 7 */
 	struct flow_key keys[8];
 	struct flow flows[8];
 	unsigned n_flows;
 	int fail;
 };
-
-int dataplane_update(struct dataplane *dp, enum dp_map map, const void *keys, const void *values,
-		     size_t n, struct err *e)
-{
-	assert_int_equal(map, DP_NATS);
-	assert_int_equal(n, 1);
-	if (dp->fail)
-		return err_sys(e, dp->fail, "map update");
-	memcpy(&dp->number, keys, sizeof(dp->number));
-	memcpy(&dp->entry, values, sizeof(dp->entry));
-	dp->n_updates++;
-	return 0;
-}
-
-int dataplane_delete(struct dataplane *dp, enum dp_map map, const void *keys, size_t n,
-		     struct err *e)
-{
-	assert_int_equal(map, DP_NATS);
-	assert_int_equal(n, 1);
-	memcpy(&dp->number, keys, sizeof(dp->number));
-	dp->n_deletes++;
-	return 0;
-}
 
 int dataplane_nat_stats(struct dataplane *dp, uint32_t nat, struct nat_stats *ret, struct err *e)
 {
@@ -76,62 +50,15 @@ static void add_flow(struct dataplane *dp, uint32_t nat, uint8_t protocol, uint3
 	dp->flows[dp->n_flows++] = (struct flow){.nat = nat, .state = state, .flags = flags};
 }
 
-static void public_gateway_put_writes_its_entry(void **state)
-{
-	struct dataplane dp = {0};
-	struct nat_gateway_spec spec = {.number = 7,
-					.vpc = 16,
-					.subnet = 17,
-					.gateway = 18,
-					.ifindex = 1000,
-					.address = ip_from_v4(0x0a000005),
-					.public_address = ip_from_v4(0xc6336405),
-					.available = true,
-					.is_public = true};
-	static const uint8_t private[16] = {[10] = 0xff, 0xff, 10, 0, 0, 5};
-	static const uint8_t public[16] = {[10] = 0xff, 0xff, 198, 51, 100, 5};
-
-	assert_int_equal(nat_gateway_put(&dp, &spec, NULL), 0);
-	assert_int_equal(dp.number, 7);
-	assert_int_equal(dp.entry.vpc, 16);
-	assert_int_equal(dp.entry.subnet, 17);
-	assert_int_equal(dp.entry.gateway, 18);
-	assert_int_equal(dp.entry.ifindex, 1000);
-	assert_int_equal(dp.entry.flags, NAT_AVAILABLE | NAT_IS_PUBLIC);
-	assert_memory_equal(dp.entry.address.b, private, 16);
-	assert_memory_equal(dp.entry.public_address.b, public, 16);
-}
-
-static void private_failed_gateway_has_no_flags_and_no_public_address(void **state)
-{
-	struct dataplane dp = {0};
-	struct nat_gateway_spec spec = {.number = 3, .address = ip_from_v4(0x0a000005)};
-	static const uint8_t none[16];
-
-	assert_int_equal(nat_gateway_put(&dp, &spec, NULL), 0);
-	assert_int_equal(dp.entry.flags, 0);
-	assert_memory_equal(dp.entry.public_address.b, none, 16);
-}
-
 static void kernel_failure_names_the_gateway(void **state)
 {
 	struct dataplane dp = {.fail = -ENOMEM};
-	struct nat_gateway_spec spec = {.number = 7};
+	const uint32_t number = 7;
 	struct nat_gateway_metrics m;
 	struct err e = {0};
 
-	assert_int_equal(nat_gateway_put(&dp, &spec, &e), -ENOMEM);
+	assert_int_equal(nat_gateway_metrics(&dp, &number, 1, &m, &e), -ENOMEM);
 	assert_non_null(strstr(e.msg, "NAT gateway 7"));
-	assert_int_equal(nat_gateway_metrics(&dp, &spec.number, 1, &m, &e), -ENOMEM);
-}
-
-static void removed_gateway_is_deleted_by_number(void **state)
-{
-	struct dataplane dp = {0};
-
-	assert_int_equal(nat_gateway_remove(&dp, 9, NULL), 0);
-	assert_int_equal(dp.number, 9);
-	assert_int_equal(dp.n_deletes, 1);
 }
 
 static void metrics_take_cloudwatch_directions(void **state)
@@ -187,10 +114,7 @@ static void active_connections_are_live_tcp_openers_of_each_gateway(void **state
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(public_gateway_put_writes_its_entry),
-		cmocka_unit_test(private_failed_gateway_has_no_flags_and_no_public_address),
 		cmocka_unit_test(kernel_failure_names_the_gateway),
-		cmocka_unit_test(removed_gateway_is_deleted_by_number),
 		cmocka_unit_test(metrics_take_cloudwatch_directions),
 		cmocka_unit_test(active_connections_are_live_tcp_openers_of_each_gateway),
 	};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The classifier compiler against the plain reading of the rules: random rule lists, random packets,
- * every rule asked one by one.
+ * The classifier compiler against the plain reading of the rules: random rule lists, random
+ * packets, every rule asked one by one.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -93,7 +93,8 @@ static uint32_t rnd(uint32_t n)
 static void random_rule(struct item_rule *r)
 {
 	static const int protocols[] = {-1, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, 47};
-	struct cidr c = {ip_from_v4(0x0a000000 | rnd(1 << 10)), (uint8_t)(rnd(4) ? 22 + rnd(11) : 0)};
+	struct cidr c = {ip_from_v4(0x0a000000 | rnd(1 << 10)),
+			 (uint8_t)(rnd(4) ? 22 + rnd(11) : 0)};
 
 	memset(r, 0, sizeof(*r));
 	r->protocol = (int16_t)protocols[rnd(5)];
@@ -150,8 +151,8 @@ static void random_rules_match_plain_reading(void **state)
 
 static void full_port_range_is_one_entry(void **state)
 {
-	struct item_rule r = {.protocol = IPPROTO_TCP, .from = 0, .to = 65535,
-			      .cidr = {ip_from_v4(0), 0}};
+	struct item_rule r = {
+		.protocol = IPPROTO_TCP, .from = 0, .to = 65535, .cidr = {ip_from_v4(0), 0}};
 	struct classifier_tables t;
 
 	assert_int_equal(rules_compile(&r, 1, NULL, 0, &t), 0);
