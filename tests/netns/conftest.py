@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: MIT
+"""A daemon of its own for each test file, and what tests do with it all the time."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+VPCD = os.environ.get("VPCD", "vpcd")
+VPCCTL = os.environ.get("VPCCTL", "vpcctl")
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+PROGRAMS = HERE / "programs"
+PYTHON = "/usr/bin/python3"
+
+
+def until(condition, timeout=15.0, what="condition"):
+    """Waits for condition() to be true and returns what it returned."""
+    end = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, f"{what} did not come true within {timeout} s"
+        time.sleep(0.02)
+
+
+class Daemon:
+    """One instance of vpcd, with directories of its own, and vpcctl to talk to it."""
+
+    def __init__(self, directory, name):
+        self.dir, self.name = pathlib.Path(directory), name
+        self.run_dir, self.state_dir = self.dir / "run", self.dir / "state"
+        self.socket = self.run_dir / "vpcd.sock"
+        self.log = self.dir / "vpcd.log"
+        self.process = None
+        self.ids = {}
+
+    def command(self, *args):
+        return [VPCD, "--instance", self.name, "--run-dir", str(self.run_dir),
+                "--state-dir", str(self.state_dir), *args]
+
+    def start(self, *args, env=None):
+        """Starts the daemon and waits for its READY=1, as systemd would."""
+        notify = self.dir / "notify"
+        notify.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            s.bind(str(notify))
+            s.settimeout(0.1)
+            with open(self.log, "a") as log:
+                self.process = subprocess.Popen(
+                    self.command(*args), stderr=log, stdin=subprocess.DEVNULL,
+                    env={**os.environ, "NOTIFY_SOCKET": str(notify), **(env or {})})
+
+            def ready():
+                assert self.process.poll() is None, self.log.read_text()[-4000:]
+                try:
+                    return b"READY=1" in s.recv(4096)
+                except TimeoutError:
+                    return False
+            until(ready, 60, "vpcd's readiness")
+        return self
+
+    def end(self, signo=signal.SIGTERM):
+        self.process.send_signal(signo)
+        code = self.process.wait(30)
+        self.process = None
+        return code
+
+    def purge(self):
+        if self.process:
+            self.end()
+        return subprocess.run(self.command("--purge"), capture_output=True, text=True, timeout=120)
+
+    def ctl(self, *args, check=True, timeout=120, **kwargs):
+        r = subprocess.run([VPCCTL, "--socket", str(self.socket), *map(str, args)],
+                           capture_output=True, text=True, timeout=timeout, **kwargs)
+        if check:
+            assert r.returncode == 0, f"vpcctl {' '.join(map(str, args))}: {r.returncode}\n" \
+                                      f"{r.stdout}{r.stderr}"
+        return r
+
+    def json(self, *args):
+        return json.loads(self.ctl(*args, "-o", "json").stdout)
+
+    def popen(self, *args, **kwargs):
+        return subprocess.Popen([VPCCTL, "--socket", str(self.socket), *map(str, args)],
+                                text=True, **kwargs)
+
+    def up(self, topology, *args, check=True):
+        """Brings a topology (a dict) up as a file beside the programs that its sandboxes run."""
+        f = self.dir / f"{topology['Lab']}.json"
+        f.write_text(json.dumps(topology, indent=2))
+        return self.ctl("up", "-y", "-f", f, *args, check=check)
+
+    def down(self, lab):
+        return self.ctl("down", "-y", "-p", lab)
+
+    def exec(self, sandbox, *command, check=True, timeout=60):
+        return self.ctl("exec", sandbox, "--", *command, check=check, timeout=timeout)
+
+    def exec_without_daemon(self, sandbox, *command):
+        """By its id, which needs the sandbox's supervisor alone."""
+        return self.ctl("exec", self.ids[sandbox], "--", *command).stdout
+
+    def remember_ids(self):
+        self.ids = {s["Name"]: s["Id"] for s in self.json("ps")}
+
+    def fetch(self, sandbox, address, port=80, timeout=5):
+        """What the server at address:port says, by curl from a sandbox; None: no answer."""
+        r = self.exec(sandbox, "curl", "-s", "-m", str(timeout), f"http://{address}:{port}/",
+                      check=False)
+        assert r.returncode in (0, 6, 7, 28, 52, 56), r
+        return r.stdout.strip() if r.returncode == 0 else None
+
+    def ask_udp(self, sandbox, address, port, timeout=2):
+        r = self.exec(sandbox, PYTHON, PROGRAMS / "ask_udp.py", address, port, timeout, check=False)
+        assert r.returncode in (0, 1), r
+        return r.stdout.strip() if r.returncode == 0 else None
+
+    def pings(self, sandbox, address, count=1, wait=2):
+        return self.exec(sandbox, "ping", "-n", "-c", count, "-W", wait, "-i", "0.2", address,
+                         check=False).returncode == 0
+
+    def address(self, sandbox):
+        return self.json("ps", "--filter", f"Name={sandbox}")[0]["PrivateIpAddress"]
+
+    def logs(self, sandbox):
+        return self.ctl("logs", sandbox).stdout
+
+    def wait_log(self, sandbox, text):
+        until(lambda: text in self.logs(sandbox), 15, f"{text!r} in the log of {sandbox}")
+
+    def drops(self, reason):
+        """Packets dropped for a reason, over all interfaces."""
+        r = subprocess.run(["curl", "-s", "--unix-socket", str(self.socket),
+                            "http://vpcd/metrics"], capture_output=True, text=True, check=True)
+        return sum(int(line.split()[-1]) for line in r.stdout.splitlines()
+                   if line.startswith("vpcd_dropped_packets_total{") and
+                   f'reason="{reason}"' in line)
+
+
+def server(name, *ports):
+    """Command of a sandbox that serves ports ("tcp:80", "udp:53") and says its name and the peer."""
+    return [PYTHON, "-u", str(PROGRAMS / "serve.py"), name, *ports]
+
+
+@pytest.fixture(scope="session")
+def make_daemon():
+    made = []
+
+    def make(*args, start=True, env=None):
+        d = Daemon(tempfile.mkdtemp(prefix="vpcd-t", dir="/var/tmp"),
+                   f"t{os.getpid()}-{len(made)}")
+        made.append(d)
+        return d.start(*args, env=env) if start else d
+
+    yield make
+    failures = []
+    for d in made:
+        r = d.purge()
+        if r.returncode:
+            failures.append(r.stderr)
+        left = [str(p) for p in (d.run_dir, d.state_dir) if p.exists()]
+        if left:
+            failures.append(f"left behind: {left}")
+        shutil.rmtree(d.dir, ignore_errors=True)
+    assert not failures, failures
+
+
+@pytest.fixture(scope="module")
+def vpcd(make_daemon):
+    """One daemon for a file's tests, each of which brings up labs of its own."""
+    return make_daemon()
+
+
+@pytest.fixture
+def lab(vpcd, request):
+    """Brings a topology up for one test and takes it down after it."""
+    labs = []
+
+    def up(topology):
+        topology.setdefault("Lab", request.node.name.replace("[", "-").replace("]", ""))
+        labs.append(topology["Lab"])
+        vpcd.up(topology)
+        return vpcd
+
+    yield up
+    for name in labs:
+        vpcd.down(name)
+
+
+def allow_all():
+    return {"Ingress": ["all from 0.0.0.0/0"]}

@@ -1,0 +1,48 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""serve.py NAME PROTO:PORT ...: answers every request with "NAME PEER" and logs "PROTO PORT PEER"."""
+
+import http.server
+import socket
+import sys
+import threading
+
+NAME = sys.argv[1]
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        peer = self.client_address[0]
+        print("tcp", self.server.server_port, peer, flush=True)
+        body = f"{NAME} {peer}\n".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+def serve_tcp(port):
+    http.server.ThreadingHTTPServer(("0.0.0.0", port), Handler).serve_forever()
+
+
+def serve_udp(port):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(("0.0.0.0", port))
+    while True:
+        data, peer = s.recvfrom(65535)
+        print("udp", port, peer[0], flush=True)
+        s.sendto(f"{NAME} {peer[0]}\n".encode(), peer)
+
+
+threads = []
+for arg in sys.argv[2:]:
+    proto, port = arg.split(":")
+    target = serve_tcp if proto == "tcp" else serve_udp
+    threads.append(threading.Thread(target=target, args=(int(port),)))
+    threads[-1].start()
+print("serving", flush=True)
+for t in threads:
+    t.join()
