@@ -65,6 +65,7 @@ struct elastic_ip {
 	struct ip public_ip;	    /* given, or allocated from the pool */
 	char *network_interface_id; /* association; NULL: none */
 	struct ip private_ip;	    /* "PrivateIpAddress": default the ENI's primary one */
+	bool auto_assigned;	    /* computed: came with an instance, goes with it */
 };
 
 struct security_group {

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT
+ * Internet host: a sandbox on the simulated internet.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "model/ipam.h"
+#include "model/kinds/common.h"
+#include "model/kinds/domain.h"
+
+static const struct field fields[] = {
+	FIELD(internet_host, domain_name, "DomainName", .flags = IMMUTABLE | COLUMN, .max = 253,
+	      .help = "Name that the public name server gives it"),
+	FIELD(internet_host, address, "Address", .flags = ALLOCATED | COLUMN,
+	      .help = "Public address; absent: the lowest free one of 203.0.113.0/24"),
+	FIELD(internet_host, mac_address, "MacAddress", .flags = ALLOCATED,
+	      .help = "Hardware address"),
+	SANDBOX_FIELDS(internet_host),
+	{0},
+};
+
+/* The router, the service namespace and the name server of the simulated internet. */
+static bool is_builtin(uint32_t a)
+{
+	return a == 0xcb007100 || a == 0xcb007101 || a == 0xcb007102 || a == 0xcb007135 ||
+	       a == 0xcb0071ff;
+}
+
+static bool is_taken(const struct model *m, const struct ip *ip)
+{
+	model_for_each (o, m, KIND_INTERNET_HOST)
+		if (!ip_cmp(&AS_CONST(internet_host, o)->address, ip))
+			return true;
+	return false;
+}
+
+static int pick(const struct model *m, struct ip *ret, struct err *e)
+{
+	for (uint32_t i = 1; i < 255; i++) {
+		*ret = ip_from_v4(0xcb007100 + i);
+		if (!is_builtin(0xcb007100 + i) && !is_taken(m, ret))
+			return 0;
+	}
+	return err_set(e, -ENOSPC, "AddressLimitExceeded", "Address",
+		       "no address of 203.0.113.0/24 is free: give one of another range");
+}
+
+/* Ranges of RFC 6890 that are nobody's on the internet. */
+static bool is_special(const struct ip *ip)
+{
+	static const struct {
+		uint32_t address;
+		uint8_t len;
+	} ranges[] = {{0, 8},		{0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},
+		      {0xa9fe0000, 16}, {0xac100000, 12}, {0xc0a80000, 16}, {0xe0000000, 3}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
+		struct cidr c = {ip_from_v4(ranges[i].address), ranges[i].len};
+
+		if (cidr_contains_ip(&c, ip))
+			return true;
+	}
+	return false;
+}
+
+static int address_check(struct txn *t, struct internet_host *h, struct err *e)
+{
+	const struct cidr *pool = &store_configuration(txn_store(t))->pool;
+	char text[IP_STRLEN], range[CIDR_STRLEN];
+
+	if (!ip_is_set(&h->address))
+		return pick(txn_model(t), &h->address, e);
+	ip_format(&h->address, text);
+	if (is_special(&h->address))
+		return err_set(e, -EINVAL, "InvalidParameterValue", "Address",
+			       "%s is no public address", text);
+	if (cidr_contains_ip(pool, &h->address))
+		return err_set(e, -EINVAL, "InvalidParameterValue", "Address",
+			       "%s is of the elastic IPs' pool %s", text, cidr_format(pool, range));
+	if (is_builtin(ip_to_v4(&h->address)))
+		return err_set(e, -EEXIST, "InvalidIPAddress.InUse", "Address",
+			       "%s is the simulated internet's own", text);
+	if (is_taken(txn_model(t), &h->address))
+		return err_set(e, -EEXIST, "InvalidIPAddress.InUse", "Address",
+			       "%s is another internet host's", text);
+	return 0;
+}
+
+static int name_check(struct txn *t, struct internet_host *h, struct err *e)
+{
+	int rc;
+
+	if (!h->domain_name)
+		return 0;
+	rc = domain_check(&h->domain_name, "DomainName", e);
+	if (rc)
+		return rc;
+	model_for_each (o, txn_model(t), KIND_INTERNET_HOST) {
+		const char *other = AS_CONST(internet_host, o)->domain_name;
+
+		if (other && strcmp(o->id, h->o.id) && !strcasecmp(other, h->domain_name))
+			return err_set(e, -EEXIST, "InvalidParameterValue", "DomainName",
+				       "%s is internet host %s's already", h->domain_name, o->id);
+	}
+	return object_name_default(&h->o, h->domain_name, e);
+}
+
+static int check(struct txn *t, const struct object *old, struct object *new, struct err *e)
+{
+	struct internet_host *h = AS(internet_host, new);
+	static const struct mac none;
+	int rc = old ? 0 : name_check(t, h, e);
+
+	if (!rc && !old)
+		rc = address_check(t, h, e);
+	if (!memcmp(&h->mac_address, &none, sizeof(none)))
+		h->mac_address = ipam_mac(new->id);
+	return rc ? rc : sandbox_check(&h->sandbox, e);
+}
+
+const struct kind internet_host_kind = {
+	.kind = KIND_INTERNET_HOST,
+	.name = "internet-host",
+	.plural = "internet-hosts",
+	.id_prefix = "inet-",
+	.id_field = "InternetHostId",
+	.help = "A sandbox on the simulated internet",
+	.size = sizeof(struct internet_host),
+	.fields = fields,
+	.check = check,
+};

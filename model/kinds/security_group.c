@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ * Security group. VPC User Guide, security-groups.
+ */
+#include <string.h>
+
+#include "model/kinds/common.h"
+
+static const struct field fields[] = {
+	REF(security_group, vpc_id, "VpcId", KIND_VPC, .flags = REQUIRED | IMMUTABLE | COLUMN,
+	    .help = "VPC that owns the group"),
+	FIELD(security_group, group_name, "GroupName", .flags = ALLOCATED | COLUMN, .max = 255,
+	      .help = "Name, unique in the VPC; absent: the tag Name"),
+	FIELD(security_group, description, "Description", .flags = IMMUTABLE, .max = 255,
+	      .help = "What it is for"),
+	{0},
+};
+
+static bool has_name(const void *arg, const struct object *o)
+{
+	const struct security_group *sg = arg, *other = AS_CONST(security_group, o);
+
+	return strcmp(sg->o.id, o->id) && !strcmp(sg->group_name, other->group_name);
+}
+
+static int check(struct txn *t, const struct object *old, struct object *new, struct err *e)
+{
+	struct security_group *sg = AS(security_group, new);
+	const struct object *other;
+	int rc = 0;
+
+	if (old)
+		return 0;
+	if (!sg->group_name)
+		rc = text_set(&sg->group_name, new->name, e);
+	if (!rc && !sg->group_name)
+		rc = err_set(e, -EINVAL, "MissingParameter", "GroupName",
+			     "a security group needs a GroupName");
+	if (rc)
+		return rc;
+	if (!strncmp(sg->group_name, "sg-", 3))
+		return err_set(e, -EINVAL, "InvalidParameterValue", "GroupName",
+			       "%s: a group's name may not begin with sg-", sg->group_name);
+	other = find_referrer(txn_model(t), sg->vpc_id, KIND_SECURITY_GROUP, has_name, sg);
+	if (other)
+		return err_set(e, -EEXIST,
+			       strcmp(sg->group_name, "default") ? "InvalidGroup.Duplicate"
+								 : "InvalidGroup.Reserved",
+			       "GroupName", "%s has a group %s already (%s)", sg->vpc_id,
+			       sg->group_name, other->id);
+	return object_name_default(new, sg->group_name, e);
+}
+
+static int add_rule(struct txn *t, const char *group, bool egress, const char *peer, struct err *e)
+{
+	struct json *spec = json_new_obj();
+
+	json_set_str(spec, "GroupId", group);
+	json_set_bool(spec, "IsEgress", egress);
+	json_set_str(spec, "IpProtocol", "-1");
+	json_set_str(spec, peer ? "ReferencedGroupId" : "CidrIpv4", peer ? peer : "0.0.0.0/0");
+	return create_along(t, KIND_SECURITY_GROUP_RULE, spec, NULL, e);
+}
+
+/* Everything may leave; into the default group its own members may come. */
+static int created(struct txn *t, struct object *o, struct err *e)
+{
+	bool is_default = !strcmp(AS(security_group, o)->group_name, "default");
+	int rc = add_rule(t, o->id, true, NULL, e);
+
+	return rc || !is_default ? rc : add_rule(t, o->id, false, o->id, e);
+}
+
+static int deleting(struct txn *t, const struct object *o, struct err *e)
+{
+	const struct security_group *sg = AS_CONST(security_group, o);
+
+	if (!strcmp(sg->group_name, "default") && !txn_deleting(t, sg->vpc_id))
+		return err_set(e, -EBUSY, "CannotDelete", "",
+			       "%s is the default group of %s and goes with it", o->id, sg->vpc_id);
+	return 0;
+}
+
+const struct kind security_group_kind = {
+	.kind = KIND_SECURITY_GROUP,
+	.name = "security-group",
+	.plural = "security-groups",
+	.short_name = "sg",
+	.id_prefix = "sg-",
+	.id_field = "GroupId",
+	.help = "Rules that say what may reach and leave the interfaces that have it",
+	.size = sizeof(struct security_group),
+	.fields = fields,
+	.check = check,
+	.created = created,
+	.deleting = deleting,
+};
