@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * See common.h.
  */
+#include <ctype.h>
 #include <string.h>
 
 #include "model/kinds/common.h"
@@ -74,28 +75,31 @@ size_t count_referrers(const struct model *m, const char *id, enum kind_id kind,
 
 /* ---- addresses and ports ---- */
 
-bool vpc_contains(const struct vpc *v, const struct cidr *c)
+typedef bool cidr_relation(const struct cidr *block, const struct cidr *c);
+
+static bool some_block(const struct vpc *v, cidr_relation *holds, const struct cidr *c)
 {
 	const struct cidr *more = v->secondary_cidr_blocks.v;
+	bool found = holds(&v->cidr_block, c);
 
-	if (cidr_contains(&v->cidr_block, c))
-		return true;
-	for (size_t i = 0; i < v->secondary_cidr_blocks.n; i++)
-		if (cidr_contains(&more[i], c))
-			return true;
-	return false;
+	for (size_t i = 0; !found && i < v->secondary_cidr_blocks.n; i++)
+		found = holds(&more[i], c);
+	return found;
 }
 
-bool vpc_overlaps(const struct vpc *v, const struct cidr *c)
+static bool cidr_equal(const struct cidr *a, const struct cidr *b)
 {
-	const struct cidr *more = v->secondary_cidr_blocks.v;
+	return !cidr_cmp(a, b);
+}
 
-	if (cidr_overlaps(&v->cidr_block, c))
-		return true;
-	for (size_t i = 0; i < v->secondary_cidr_blocks.n; i++)
-		if (cidr_overlaps(&more[i], c))
-			return true;
-	return false;
+bool vpc_contains(const struct vpc *v, const struct cidr *c)
+{
+	return some_block(v, cidr_contains, c);
+}
+
+bool vpc_has_block(const struct vpc *v, const struct cidr *c)
+{
+	return some_block(v, cidr_equal, c);
 }
 
 static int icmp_check(int64_t type, int64_t code, const char *err_code, struct err *e)
@@ -211,6 +215,20 @@ int interface_make(struct txn *t, const char *holder, const char *subnet_id, int
 }
 
 /* ---- sandboxes ---- */
+
+int host_name_check(const struct object *o, struct err *e)
+{
+	size_t n = o->name ? strlen(o->name) : 0;
+	bool ok = n <= 63;
+
+	for (size_t i = 0; ok && i < n; i++)
+		ok = isalnum((unsigned char)o->name[i]) ||
+		     (o->name[i] == '-' && i > 0 && i + 1 < n);
+	return ok ? 0
+		  : err_set(e, -EINVAL, "InvalidParameterValue", "Name",
+			    "%.80s is no host name: 1 to 63 letters, digits and inner hyphens",
+			    o->name);
+}
 
 const char *const sandbox_desired_names[] = {"running", "stopped", NULL};
 const char *const sandbox_stdio_names[] = {"log", "attach", NULL};

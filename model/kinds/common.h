@@ -28,9 +28,9 @@ const struct object *find_referrer(const struct model *m, const char *id, enum k
 size_t count_referrers(const struct model *m, const char *id, enum kind_id kind, match_fn *match,
 		       const void *arg);
 
-/* Does one of the VPC's blocks contain c, or overlap it? */
+/* Does one of the VPC's blocks contain c, or equal it? */
 bool vpc_contains(const struct vpc *v, const struct cidr *c);
-bool vpc_overlaps(const struct vpc *v, const struct cidr *c);
+bool vpc_has_block(const struct vpc *v, const struct cidr *c);
 
 /* Ports of a rule by protocol: checks and normalises (-1 means all; a missing end is the begin). */
 int ports_check(int protocol, int64_t *from, int64_t *to, const char *code, struct err *e);
@@ -78,5 +78,7 @@ extern const struct field elem_group, elem_argument, elem_capability;
 		      .help = "Exit code of the command; -1 while there is none")
 
 int sandbox_check(struct sandbox *s, struct err *e);
+/* A sandbox's Name is its host name: RFC 1123, section 2.1. */
+int host_name_check(const struct object *o, struct err *e);
 
 #endif

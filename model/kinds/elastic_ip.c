@@ -10,7 +10,7 @@ static const struct field fields[] = {
 	FIELD(elastic_ip, public_ip, "PublicIp", .flags = ALLOCATED | COLUMN,
 	      .help = "The address; absent: the lowest free one of the pool"),
 	REF(elastic_ip, network_interface_id, "NetworkInterfaceId", KIND_NETWORK_INTERFACE,
-	    .flags = WEAK | UNIQUE_REF | COLUMN, .help = "Interface that has it"),
+	    .flags = WEAK | COLUMN, .help = "Interface that has it"),
 	FIELD(elastic_ip, private_ip, "PrivateIpAddress",
 	      .help = "Address of the interface that it stands for; absent: the primary one"),
 	FIELD(elastic_ip, auto_assigned, "AutoAssigned", .flags = COMPUTED,
@@ -37,9 +37,15 @@ static int address_check(struct txn *t, struct elastic_ip *eip, struct err *e)
 	return 0;
 }
 
+static bool has_interface(const void *arg, const struct object *o)
+{
+	return AS_CONST(nat_gateway, o)->network_interface_id;
+}
+
+/* The NAT gateway that uses the address; a failed one does not. */
 static const struct object *nat_of(const struct model *m, const char *eip_id)
 {
-	return find_referrer(m, eip_id, KIND_NAT_GATEWAY, NULL, NULL);
+	return find_referrer(m, eip_id, KIND_NAT_GATEWAY, has_interface, NULL);
 }
 
 static int holder_check(struct txn *t, const struct network_interface *eni, struct err *e)
@@ -59,39 +65,86 @@ static int holder_check(struct txn *t, const struct network_interface *eni, stru
 	return 0;
 }
 
-static int association_check(struct txn *t, const struct elastic_ip *old, struct elastic_ip *eip,
-			     struct err *e)
+static bool is_other(const void *arg, const struct object *o)
 {
-	const char *was = old ? old->network_interface_id : NULL;
-	const struct network_interface *eni;
-	const struct object *nat = old ? nat_of(txn_model(t), old->o.id) : NULL;
+	return strcmp(AS_CONST(elastic_ip, arg)->o.id, o->id);
+}
+
+/* One address an interface; the one that came with an instance makes way (EC2 User Guide,
+ * using-instance-addressing). */
+static int make_way(struct txn *t, const struct elastic_ip *eip, struct err *e)
+{
+	const char *eni = eip->network_interface_id;
+	const struct object *o = find_referrer(txn_model(t), eni, KIND_ELASTIC_IP, is_other, eip);
+	struct elastic_ip *other;
 	char text[IP_STRLEN];
+
+	if (!o)
+		return 0;
+	if (!AS_CONST(elastic_ip, o)->auto_assigned)
+		return err_set(e, -EEXIST, "Resource.AlreadyAssociated", "NetworkInterfaceId",
+			       "%s has public address %s (%s) already", eni,
+			       ip_format(&AS_CONST(elastic_ip, o)->public_ip, text), o->id);
+	other = AS(elastic_ip, txn_edit(t, o->id));
+	if (!other || text_set(&other->network_interface_id, NULL, e))
+		return err_sys(e, -ENOMEM, "%s", o->id);
+	return txn_delete(t, other->o.id, e);
+}
+
+static int change_check(struct txn *t, const struct elastic_ip *old, const struct elastic_ip *eip,
+			struct err *e)
+{
+	const struct model *m = txn_model(t);
+	const struct object *nat = nat_of(m, eip->o.id);
+	const char *eni = eip->network_interface_id;
 	int rc;
 
-	if (!eip->network_interface_id)
-		memset(&eip->private_ip, 0, sizeof(eip->private_ip));
-	if ((!was && !eip->network_interface_id) ||
-	    (was && eip->network_interface_id && !strcmp(was, eip->network_interface_id)))
-		return 0;
 	if (nat && !txn_deleting(t, nat->id))
 		return err_set(e, -EEXIST, "Resource.AlreadyAssociated", "NetworkInterfaceId",
 			       "%s belongs to NAT gateway %s", eip->o.id, nat->id);
-	if (old && old->auto_assigned && eip->network_interface_id)
+	if (old && old->auto_assigned)
 		return err_set(e, -EINVAL, "OperationNotPermitted", "NetworkInterfaceId",
 			       "%s came with an instance and stays with it", eip->o.id);
-	if (!eip->network_interface_id)
+	if (!eni)
 		return 0;
-	eni = AS_CONST(network_interface, model_get(txn_model(t), eip->network_interface_id));
-	rc = holder_check(t, eni, e);
-	if (rc)
-		return rc;
-	if (was || !ip_is_set(&eip->private_ip))
+	rc = holder_check(t, AS_CONST(network_interface, model_get(m, eni)), e);
+	return rc ? rc : make_way(t, eip, e);
+}
+
+/* The private address follows the interface unless it is given anew. */
+static int private_check(struct txn *t, const struct elastic_ip *old, struct elastic_ip *eip,
+			 bool changed, struct err *e)
+{
+	const char *id = eip->network_interface_id;
+	const struct network_interface *eni =
+		AS_CONST(network_interface, id ? model_get(txn_model(t), id) : NULL);
+	static const struct ip none;
+	char text[IP_STRLEN];
+
+	if (changed && old && !ip_cmp(&old->private_ip, &eip->private_ip))
+		eip->private_ip = none;
+	if (eni && !ip_is_set(&eip->private_ip))
 		eip->private_ip = eni->private_ip_address;
-	if (ip_cmp(&eip->private_ip, &eni->private_ip_address))
+	if (!eni && ip_is_set(&eip->private_ip))
+		return err_set(e, -EINVAL, "InvalidParameterCombination", "PrivateIpAddress",
+			       "%s without the interface that has it (NetworkInterfaceId)",
+			       ip_format(&eip->private_ip, text));
+	if (eni && ip_cmp(&eip->private_ip, &eni->private_ip_address))
 		return err_set(e, -EINVAL, "InvalidParameterValue", "PrivateIpAddress",
 			       "%s is no address of %s", ip_format(&eip->private_ip, text),
 			       eni->o.id);
 	return 0;
+}
+
+static int association_check(struct txn *t, const struct elastic_ip *old, struct elastic_ip *eip,
+			     struct err *e)
+{
+	const char *was = old ? old->network_interface_id : NULL;
+	const char *is = eip->network_interface_id;
+	bool changed = was && is ? strcmp(was, is) : was != is;
+	int rc = changed ? change_check(t, old, eip, e) : 0;
+
+	return rc ? rc : private_check(t, old, eip, changed, e);
 }
 
 static int check(struct txn *t, const struct object *old, struct object *new, struct err *e)

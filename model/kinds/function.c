@@ -2,6 +2,7 @@
  * Function: a sandbox that never has a public address, is always tracked and may name several
  * subnets (Lambda Developer Guide, configuration-vpc).
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "model/ipam.h"
@@ -65,6 +66,8 @@ static int check(struct txn *t, const struct object *old, struct object *new, st
 		rc = groups_check(t, subnet_at(txn_model(t), f, 0)->vpc_id, &f->security_group_ids,
 				  "SecurityGroupIds", e);
 	if (!rc)
+		rc = host_name_check(new, e);
+	if (!rc)
 		rc = sandbox_check(&f->sandbox, e);
 	return rc || !old ? rc : update_interface(t, AS_CONST(function, old), f, e);
 }
@@ -81,6 +84,8 @@ static int created(struct txn *t, struct object *o, struct err *e)
 		i++;
 	rc = interface_make(t, o->id, subnet_at(m, f, i)->o.id, INTERFACE_LAMBDA, NULL,
 			    &f->security_group_ids, &eni, e);
+	if (rc == -ENOSPC && e)
+		snprintf(e->field, sizeof(e->field), "SubnetIds");
 	return rc ? rc
 		  : text_set(&AS(function, txn_edit(t, o->id))->network_interface_id, eni->o.id, e);
 }

@@ -31,11 +31,25 @@ static bool shares_vpc(const struct hosted_zone *a, const struct hosted_zone *b)
 	return false;
 }
 
+/* Private names never become public by an update, nor the reverse. */
+static int view_check(const struct hosted_zone *old, const struct hosted_zone *new, struct err *e)
+{
+	if (old->vpc_ids.n && !new->vpc_ids.n)
+		return err_set(e, -EINVAL, "LastVPCAssociation", "VpcIds",
+			       "zone %s is private: it keeps one VPC at least", new->domain);
+	if (!old->vpc_ids.n && new->vpc_ids.n)
+		return err_set(e, -EINVAL, "PublicZoneVPCAssociation", "VpcIds",
+			       "zone %s is public: it has no VPCs", new->domain);
+	return 0;
+}
+
 static int check(struct txn *t, const struct object *old, struct object *new, struct err *e)
 {
 	struct hosted_zone *z = AS(hosted_zone, new);
 	int rc = domain_check(&z->domain, "DomainName", e);
 
+	if (!rc && old)
+		rc = view_check(AS_CONST(hosted_zone, old), z, e);
 	if (rc)
 		return rc;
 	model_for_each (o, txn_model(t), KIND_HOSTED_ZONE) {

@@ -50,6 +50,8 @@ static int check(struct txn *t, const struct object *old, struct object *new, st
 	int rc = groups_check(t, s->vpc_id, &i->security_group_ids, "SecurityGroupIds", e);
 
 	if (!rc)
+		rc = host_name_check(new, e);
+	if (!rc)
 		rc = sandbox_check(&i->sandbox, e);
 	if (!rc && old && interface_differs(AS_CONST(instance, old), i))
 		rc = update_interface(t, i, e);

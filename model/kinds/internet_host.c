@@ -3,6 +3,7 @@
  */
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "model/ipam.h"
 #include "model/kinds/common.h"
@@ -34,11 +35,12 @@ static bool is_taken(const struct model *m, const struct ip *ip)
 	return false;
 }
 
-static int pick(const struct model *m, struct ip *ret, struct err *e)
+static int pick(const struct model *m, const struct cidr *pool, struct ip *ret, struct err *e)
 {
 	for (uint32_t i = 1; i < 255; i++) {
 		*ret = ip_from_v4(0xcb007100 + i);
-		if (!is_builtin(0xcb007100 + i) && !is_taken(m, ret))
+		if (!is_builtin(0xcb007100 + i) && !cidr_contains_ip(pool, ret) &&
+		    !is_taken(m, ret))
 			return 0;
 	}
 	return err_set(e, -ENOSPC, "AddressLimitExceeded", "Address",
@@ -69,11 +71,11 @@ static int address_check(struct txn *t, struct internet_host *h, struct err *e)
 	char text[IP_STRLEN], range[CIDR_STRLEN];
 
 	if (!ip_is_set(&h->address))
-		return pick(txn_model(t), &h->address, e);
+		return pick(txn_model(t), pool, &h->address, e);
 	ip_format(&h->address, text);
-	if (is_special(&h->address))
+	if (h->address.family != AF_INET || is_special(&h->address))
 		return err_set(e, -EINVAL, "InvalidParameterValue", "Address",
-			       "%s is no public address", text);
+			       "%s is no public IPv4 address", text);
 	if (cidr_contains_ip(pool, &h->address))
 		return err_set(e, -EINVAL, "InvalidParameterValue", "Address",
 			       "%s is of the elastic IPs' pool %s", text, cidr_format(pool, range));

@@ -2,10 +2,11 @@
  * Network ACL. VPC User Guide, vpc-network-acls.
  */
 #include <string.h>
+#include <sys/socket.h>
 
 #include "model/kinds/common.h"
 
-#define ENTRIES_PER_DIRECTION 20 /* with the final deny */
+#define ENTRIES_PER_DIRECTION 20 /* of each family, with the final deny */
 
 static const char *const action_names[] = {"allow", "deny", NULL};
 
@@ -68,11 +69,12 @@ static int check(struct txn *t, const struct object *old, struct object *new, st
 {
 	struct network_acl *acl = AS(network_acl, new);
 	const struct network_acl_entry *v = acl->entries.v;
-	size_t count[2] = {0};
+	size_t count[2][2] = {0};
 	int rc = 0;
 
 	for (size_t i = 0; !rc && i < acl->entries.n; i++)
-		rc = entry_check(acl, i, &count[v[i].egress], e);
+		rc = entry_check(acl, i, &count[v[i].egress][v[i].cidr_block.ip.family == AF_INET6],
+				 e);
 	return rc;
 }
 

@@ -28,7 +28,7 @@ static const struct field fields[] = {
 
 static int refuse(struct err *e, const struct record_set *r, const char *value, const char *rule)
 {
-	return err_set(e, -EINVAL, "InvalidChangeBatch", "Values", "%s \"%.64s\" of %s: %s",
+	return err_set(e, -EINVAL, "InvalidChangeBatch", "Values", "%s \"%.64s\" of %.64s: %s",
 		       r->type, value, r->record_name, rule);
 }
 
@@ -45,7 +45,7 @@ static bool is_target(const char *value)
 	return domain_is_valid(name, false);
 }
 
-/* N numbers up to 65535, then a name: MX (1) and SRV (3). */
+/* N numbers up to 65535, then a name, or "." for none: MX (RFC 7505) and SRV (RFC 2782). */
 static bool is_numbers_and_target(const char *value, int n)
 {
 	char *end;
@@ -53,58 +53,201 @@ static bool is_numbers_and_target(const char *value, int n)
 	for (; n > 0; n--) {
 		unsigned long v = strtoul(value, &end, 10);
 
-		if (end == value || v > 65535 || *end != ' ')
+		if (!isdigit((unsigned char)*value) || v > 65535 || *end != ' ')
 			return false;
 		value = end + strspn(end, " ");
 	}
-	return is_target(value);
+	return !strcmp(value, ".") || is_target(value);
 }
 
-static int address_value(struct txn *t, const struct record_set *r, const char *value,
-			 struct err *e)
+/* Length of an octet as written: itself, \DDD or \X; 0: malformed. */
+static size_t octet_length(const char *s)
 {
-	int family = strcmp(r->type, "A") ? AF_INET6 : AF_INET;
+	if (*s != '\\')
+		return 1;
+	if (!isdigit((unsigned char)s[1]))
+		return s[1] ? 2 : 0;
+	return isdigit((unsigned char)s[2]) && isdigit((unsigned char)s[3]) &&
+			       (s[1] - '0') * 100 + (s[2] - '0') * 10 + s[3] - '0' < 256
+		       ? 4
+		       : 0;
+}
+
+/* Behind one character-string, quoted or a word (RFC 1035, section 5.1); NULL: malformed. */
+static const char *string_end(const char *s, size_t max)
+{
+	bool quoted = *s == '"';
+	size_t n = 0;
+
+	for (s += quoted; *s && *s != (quoted ? '"' : ' '); n++) {
+		if (!octet_length(s))
+			return NULL;
+		s += octet_length(s);
+	}
+	if (n > max || (quoted && *s++ != '"') || (!quoted && !n))
+		return NULL;
+	return s + strspn(s, " ");
+}
+
+static bool is_text(const char *value)
+{
+	do {
+		value = string_end(value, 255);
+	} while (value && *value);
+	return value;
+}
+
+/* 0 issue "ca.test" (RFC 8659) */
+static bool is_caa(const char *value)
+{
+	size_t tag;
+	char *end;
+
+	if (!isdigit((unsigned char)*value) || strtoul(value, &end, 10) > 255 || *end != ' ')
+		return false;
+	value = end + strspn(end, " ");
+	for (tag = 0; isalnum((unsigned char)value[tag]); tag++)
+		;
+	if (!tag || tag > 15 || value[tag] != ' ')
+		return false;
+	value = string_end(value + tag + strspn(value + tag, " "), 4000);
+	return value && !*value;
+}
+
+/* ---- addresses ---- */
+
+/* Whoever has the name, first where the zone is seen. */
+static int name_resolve(struct txn *t, const struct hosted_zone *z, const char *name, struct err *e)
+{
+	const enum kind_id sandboxes[] = {KIND_INSTANCE, KIND_FUNCTION};
+	const struct object *o;
+	struct err other;
+	int rc = -ENOENT;
+
+	for (size_t i = 0; i == 0 || i < z->vpc_ids.n; i++) {
+		const char *vpc = z->vpc_ids.n ? ((char **)z->vpc_ids.v)[i] : NULL;
+
+		for (size_t k = 0; k < ARRAY_SIZE(sandboxes); k++) {
+			if (!model_resolve(txn_model(t), sandboxes[k], name, vpc, &o, &other))
+				return 0;
+			if (rc == -ENOENT && (!k || other.rc != -ENOENT))
+				*e = other;
+			rc = e->rc;
+		}
+	}
+	return rc;
+}
+
+static bool stood_before(const struct record_set *old, const char *value)
+{
+	for (size_t i = 0; old && i < old->values.n; i++)
+		if (!strcmp(((char **)old->values.v)[i], value))
+			return true;
+	return false;
+}
+
+static int name_value(struct txn *t, const struct record_set *r, const struct record_set *old,
+		      const char *value, struct err *e)
+{
+	const struct object *z = model_get(txn_model(t), r->hosted_zone_id);
+	struct err why;
+
+	if (strcmp(r->type, "A"))
+		return refuse(e, r, value, "only A records name a sandbox");
+	if (stood_before(old, value)) /* it may have gone: no answer */
+		return 0;
+	return name_resolve(t, AS_CONST(hosted_zone, z), value + 1, &why)
+		       ? refuse(e, r, value, why.msg)
+		       : 0;
+}
+
+/* ---- values ---- */
+
+static bool is_address(const char *value, int family)
+{
 	struct ip ip;
 
-	if (value[0] != '@')
-		return ip_parse(value, &ip) || ip.family != family
-			       ? refuse(e, r, value, "no address of that family")
-			       : 0;
-	if (family != AF_INET)
-		return refuse(e, r, value, "a sandbox has an IPv4 address only");
-	if (!model_resolve(txn_model(t), KIND_INSTANCE, value + 1, NULL, NULL, NULL) ||
-	    !model_resolve(txn_model(t), KIND_FUNCTION, value + 1, NULL, NULL, NULL))
-		return 0;
-	return refuse(e, r, value, "no instance or function of that name");
+	return !ip_parse(value, &ip) && ip.family == family;
 }
 
-static int value_check(struct txn *t, const struct record_set *r, const char *value, struct err *e)
+static bool is_ipv4(const char *value)
 {
-	if (!strcmp(r->type, "A") || !strcmp(r->type, "AAAA"))
-		return address_value(t, r, value, e);
-	if (!strcmp(r->type, "CNAME") || !strcmp(r->type, "NS") || !strcmp(r->type, "PTR"))
-		return is_target(value) ? 0 : refuse(e, r, value, "no domain name");
-	if (!strcmp(r->type, "MX"))
-		return is_numbers_and_target(value, 1) ? 0 : refuse(e, r, value, "not \"10 NAME\"");
-	if (!strcmp(r->type, "SRV"))
-		return is_numbers_and_target(value, 3)
-			       ? 0
-			       : refuse(e, r, value, "not \"1 1 PORT NAME\"");
-	return 0; /* TXT and CAA are text */
+	return is_address(value, AF_INET);
+}
+
+static bool is_ipv6(const char *value)
+{
+	return is_address(value, AF_INET6);
+}
+
+static bool is_mx(const char *value)
+{
+	return is_numbers_and_target(value, 1);
+}
+
+static bool is_srv(const char *value)
+{
+	return is_numbers_and_target(value, 3);
+}
+
+static const struct record_type {
+	const char *name;
+	bool (*is_valid)(const char *value);
+	const char *rule;
+} types[] = {
+	{"A", is_ipv4, "not an IPv4 address or @NAME"},
+	{"AAAA", is_ipv6, "not an IPv6 address"},
+	{"CNAME", is_target, "not a domain name"},
+	{"TXT", is_text, "not strings of at most 255 octets each, in double quotes"},
+	{"MX", is_mx, "not a preference and a name, \"10 mail.example.com\""},
+	{"NS", is_target, "not a domain name"},
+	{"SRV", is_srv, "not priority, weight, port and name, \"1 1 443 www.example.com\""},
+	{"PTR", is_target, "not a domain name"},
+	{"CAA", is_caa, "not flags, tag and value, '0 issue \"ca.example.com\"'"},
+};
+
+static const struct record_type *type_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (!strcmp(types[i].name, name))
+			return &types[i];
+	return NULL;
+}
+
+static int values_check(struct txn *t, const struct record_set *r, const struct record_set *old,
+			struct err *e)
+{
+	const struct record_type *type = type_find(r->type);
+	char **v = r->values.v;
+
+	if (!r->values.n)
+		return err_set(e, -EINVAL, "InvalidChangeBatch", "Values", "%s of %s: no values",
+			       r->type, r->record_name);
+	if (r->values.n > 1 && !strcmp(r->type, "CNAME"))
+		return refuse(e, r, v[1], "a CNAME has one value");
+	for (size_t i = 0; i < r->values.n; i++) {
+		int rc = v[i][0] == '@' ? name_value(t, r, old, v[i], e) : 0;
+
+		if (rc)
+			return rc;
+		if (v[i][0] != '@' && !type->is_valid(v[i]))
+			return refuse(e, r, v[i], type->rule);
+		for (size_t j = 0; j < i; j++)
+			if (!strcmp(v[i], v[j]))
+				return refuse(e, r, v[i], "given twice");
+	}
+	return 0;
 }
 
 static int type_check(struct record_set *r, struct err *e)
 {
-	static const char *const types[] = {"A",  "AAAA", "CNAME", "TXT", "MX",
-					    "NS", "SRV",  "PTR",   "CAA"};
-
 	for (char *p = r->type; *p; p++)
 		*p = (char)toupper((unsigned char)*p);
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		if (!strcmp(r->type, types[i]))
-			return 0;
-	return err_set(e, -EINVAL, "InvalidParameterValue", "Type",
-		       "%s: A, AAAA, CNAME, TXT, MX, NS, SRV, PTR and CAA are served", r->type);
+	return type_find(r->type)
+		       ? 0
+		       : err_set(e, -EINVAL, "InvalidParameterValue", "Type",
+				 "%s: A, AAAA, CNAME, TXT, MX, NS, SRV, PTR and CAA are served",
+				 r->type);
 }
 
 static int name_check(struct record_set *r, const struct hosted_zone *z, struct err *e)
@@ -121,6 +264,10 @@ static int name_check(struct record_set *r, const struct hosted_zone *z, struct 
 	if (apex && !strcmp(r->type, "CNAME"))
 		return err_set(e, -EINVAL, "InvalidChangeBatch", "RecordName",
 			       "the zone's own name holds other records: no CNAME beside them");
+	if (!strcmp(r->type, "NS") && !apex && (z->vpc_ids.n || r->record_name[0] == '*'))
+		return err_set(e, -EINVAL, "InvalidChangeBatch", "RecordName",
+			       "%.64s NS: private zones and wildcards delegate nothing",
+			       r->record_name);
 	for (char *p = r->record_name; *p; p++)
 		*p = (char)tolower((unsigned char)*p);
 	return 0;
@@ -143,13 +290,10 @@ static int check(struct txn *t, const struct object *old, struct object *new, st
 	const struct object *other;
 	int rc = type_check(r, e);
 
-	if (!rc && z)
+	if (!rc)
 		rc = name_check(r, z, e);
-	if (!rc && (!r->values.n || (r->values.n > 1 && !strcmp(r->type, "CNAME"))))
-		rc = err_set(e, -EINVAL, "InvalidChangeBatch", "Values", "%s of %s: %zu values",
-			     r->type, r->record_name, r->values.n);
-	for (size_t i = 0; !rc && i < r->values.n; i++)
-		rc = value_check(t, r, ((char **)r->values.v)[i], e);
+	if (!rc)
+		rc = values_check(t, r, AS_CONST(record_set, old), e);
 	if (rc)
 		return rc;
 	other = find_referrer(txn_model(t), r->hosted_zone_id, KIND_RECORD_SET, clashes, r);

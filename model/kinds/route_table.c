@@ -72,7 +72,7 @@ static int local_check(struct txn *t, const struct vpc *v, const struct route *r
 
 	if (!vpc_contains(v, &r->destination))
 		return 0;
-	if (!cidr_cmp(&v->cidr_block, &r->destination))
+	if (vpc_has_block(v, &r->destination))
 		return err_set(e, -EEXIST, "RouteAlreadyExists", field,
 			       "%s is the VPC's local route", cidr_format(&r->destination, text));
 	if (r->gateway_id ||

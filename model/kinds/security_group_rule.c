@@ -72,14 +72,42 @@ static bool is_same(const void *arg, const struct object *o)
 	       text_equal(r->referenced_group_id, other->referenced_group_id);
 }
 
-static bool counts_with(const void *arg, const struct object *o)
+static bool counts_as(const struct security_group_rule *r, bool v6)
 {
-	const struct security_group_rule *r = arg, *other = AS_CONST(security_group_rule, o);
-	bool v6 = ip_is_set(&r->cidr_ipv6.ip), other_v6 = ip_is_set(&other->cidr_ipv6.ip);
+	return r->referenced_group_id || ip_is_set(&r->cidr_ipv6.ip) == v6;
+}
+
+static bool counts_with(const struct security_group_rule *r, const struct object *o, bool v6)
+{
+	const struct security_group_rule *other = AS_CONST(security_group_rule, o);
 
 	return strcmp(r->o.id, o->id) && text_equal(r->group_id, other->group_id) &&
-	       r->is_egress == other->is_egress &&
-	       (v6 == other_v6 || r->referenced_group_id || other->referenced_group_id);
+	       r->is_egress == other->is_egress && counts_as(other, v6);
+}
+
+static bool counts_as_ipv4(const void *arg, const struct object *o)
+{
+	return counts_with(arg, o, false);
+}
+
+static bool counts_as_ipv6(const void *arg, const struct object *o)
+{
+	return counts_with(arg, o, true);
+}
+
+static int limit_check(struct txn *t, const struct security_group_rule *r, struct err *e)
+{
+	match_fn *const families[] = {counts_as_ipv4, counts_as_ipv6};
+
+	for (int v6 = 0; v6 < 2; v6++)
+		if (counts_as(r, v6) &&
+		    count_referrers(txn_model(t), r->group_id, KIND_SECURITY_GROUP_RULE,
+				    families[v6], r) >= RULES_PER_DIRECTION)
+			return err_set(e, -ENOSPC, "RulesPerSecurityGroupLimitExceeded", "GroupId",
+				       "group %s has %d %s rules for %s already", r->group_id,
+				       RULES_PER_DIRECTION, r->is_egress ? "egress" : "ingress",
+				       v6 ? "IPv6" : "IPv4");
+	return 0;
 }
 
 static int check(struct txn *t, const struct object *old, struct object *new, struct err *e)
@@ -98,12 +126,7 @@ static int check(struct txn *t, const struct object *old, struct object *new, st
 	if (other)
 		return err_set(e, -EEXIST, "InvalidPermission.Duplicate", "",
 			       "group %s has this rule already (%s)", r->group_id, other->id);
-	if (count_referrers(m, r->group_id, KIND_SECURITY_GROUP_RULE, counts_with, r) >=
-	    RULES_PER_DIRECTION)
-		return err_set(e, -ENOSPC, "RulesPerSecurityGroupLimitExceeded", "GroupId",
-			       "group %s has %d %s rules already", r->group_id, RULES_PER_DIRECTION,
-			       r->is_egress ? "egress" : "ingress");
-	return 0;
+	return limit_check(t, r, e);
 }
 
 const struct kind security_group_rule_kind = {

@@ -100,6 +100,39 @@ static int secondary_check(const struct vpc *v, size_t i, struct err *e)
 	return 0;
 }
 
+static bool serves_within(const void *arg, const struct object *o)
+{
+	const struct route_table *rtb = AS_CONST(route_table, o);
+	const struct route *r = rtb->routes.v;
+
+	for (size_t i = 0; i < rtb->routes.n; i++)
+		if (cidr_contains(arg, &r[i].destination))
+			return true;
+	return false;
+}
+
+/* A new block may not take a route's destination in. */
+static int addition_check(struct txn *t, const struct vpc *old, const struct vpc *v, struct err *e)
+{
+	const struct cidr *more = v->secondary_cidr_blocks.v;
+	char text[CIDR_STRLEN], field[64];
+	const struct object *rtb;
+
+	for (size_t i = 0; i < v->secondary_cidr_blocks.n; i++) {
+		rtb = vpc_has_block(old, &more[i])
+			      ? NULL
+			      : find_referrer(txn_model(t), v->o.id, KIND_ROUTE_TABLE,
+					      serves_within, &more[i]);
+		if (!rtb)
+			continue;
+		snprintf(field, sizeof(field), "SecondaryCidrBlocks/%zu", i);
+		return err_set(e, -EEXIST, "InvalidVpc.Range", field,
+			       "%s contains the destination of a route of %s",
+			       cidr_format(&more[i], text), rtb->id);
+	}
+	return 0;
+}
+
 static bool lies_outside(const void *arg, const struct object *o)
 {
 	return !vpc_contains(arg, &AS_CONST(subnet, o)->cidr_block);
@@ -129,6 +162,8 @@ static int check(struct txn *t, const struct object *old, struct object *new, st
 		rc = err_set(e, -EINVAL, "InvalidParameterCombination", "EnableDnsHostnames",
 			     "EnableDnsHostnames needs EnableDnsSupport");
 	if (!rc && old)
+		rc = addition_check(t, AS_CONST(vpc, old), v, e);
+	if (!rc && old)
 		rc = removal_check(t, v, e);
 	return rc || v->state ? rc : text_set(&v->state, "available", e);
 }
@@ -145,10 +180,13 @@ static int make_main_table(struct txn *t, const char *vpc_id, struct err *e)
 	json_set_str(spec, "VpcId", vpc_id);
 	json_set_str(spec, "Name", "main");
 	rc = create_along(t, KIND_ROUTE_TABLE, spec, &o, e);
-	rtb = rc ? NULL : AS(route_table, txn_edit(t, o->id));
-	if (rtb)
-		rtb->main = true;
-	return rc;
+	if (rc)
+		return rc;
+	rtb = AS(route_table, txn_edit(t, o->id));
+	if (!rtb)
+		return err_sys(e, -ENOMEM, "main route table");
+	rtb->main = true;
+	return 0;
 }
 
 static int make_default_group(struct txn *t, const char *vpc_id, struct err *e)
@@ -186,10 +224,13 @@ static int make_default_acl(struct txn *t, const char *vpc_id, struct err *e)
 	json_set_str(spec, "Name", "default");
 	json_set(spec, "Entries", entries);
 	rc = create_along(t, KIND_NETWORK_ACL, spec, &o, e);
-	acl = rc ? NULL : AS(network_acl, txn_edit(t, o->id));
-	if (acl)
-		acl->is_default = true;
-	return rc;
+	if (rc)
+		return rc;
+	acl = AS(network_acl, txn_edit(t, o->id));
+	if (!acl)
+		return err_sys(e, -ENOMEM, "default network ACL");
+	acl->is_default = true;
+	return 0;
 }
 
 static int created(struct txn *t, struct object *o, struct err *e)
@@ -218,23 +259,25 @@ static int delete_found(struct txn *t, const struct object *o, struct err *e)
 	return o ? txn_delete(t, o->id, e) : 0;
 }
 
+/* What it was made with goes, unless somebody else uses it. */
 static int deleting(struct txn *t, const struct object *o, struct err *e)
 {
 	const struct model *m = txn_model(t);
-	char id[sizeof(o->id)];
-	const struct security_group *sg;
+	const struct object *s = find_referrer(m, o->id, KIND_SUBNET, NULL, NULL);
+	const struct security_group *sg = model_vpc_default_group(m, o->id);
 	int rc;
 
-	/* A VPC in use keeps what it was made with: the first subnet decides. */
-	memcpy(id, o->id, sizeof(id));
-	if (count_referrers(m, id, KIND_SUBNET, NULL, NULL))
-		return 0;
-	rc = delete_found(t, find_referrer(m, id, KIND_ROUTE_TABLE, is_main, NULL), e);
-	sg = model_vpc_default_group(m, id);
+	if (s)
+		return err_set(e, -EBUSY, "DependencyViolation", "",
+			       "vpc %s has %zu subnets, among them %s (%s)", o->id,
+			       count_referrers(m, o->id, KIND_SUBNET, NULL, NULL), s->id,
+			       s->name ? s->name : "");
+	rc = delete_found(t, find_referrer(m, o->id, KIND_ROUTE_TABLE, is_main, NULL), e);
 	if (!rc && sg)
 		rc = txn_delete(t, sg->o.id, e);
 	if (!rc)
-		rc = delete_found(t, find_referrer(m, id, KIND_NETWORK_ACL, is_default, NULL), e);
+		rc = delete_found(t, find_referrer(m, o->id, KIND_NETWORK_ACL, is_default, NULL),
+				  e);
 	return rc;
 }
 
