@@ -72,6 +72,7 @@ struct ip128 {
 	X(FLOW_TABLE_FULL, "flow table is full")                                                   \
 	X(FLOW_QUOTA, "connection tracking allowance exceeded")                                    \
 	X(ICMP_ERROR, "ICMP error that quotes no flow")                                            \
+	X(FLOW_PATH, "the path of the packet's flow has changed")                                  \
 	X(SERVICE_RATE, "link-local allowance exceeded")                                           \
 	X(INTERNAL, "internal limit")
 
@@ -268,12 +269,16 @@ enum flow_state { FLOW_CLAIMED = 1, FLOW_LIVE, FLOW_CLOSED, FLOW_DEAD };
 
 enum flow_flags {
 	FLOW_REPLY = 1,		/* the half that the opener did not send */
-	FLOW_SNAT = 2, FLOW_DNAT = 4, /* this half rewrites source, destination */
+	FLOW_SNAT = 2,		/* this half rewrites the source */
+	FLOW_DNAT = 4,		/* and this the destination */
 	FLOW_TRACKED_OUT = 8,	/* the opener's egress gate passed, tracked */
 	FLOW_TRACKED_IN = 16,	/* the receiver's ingress gate passed, tracked */
 	FLOW_ACL_UNKNOWN = 32,	/* this half has not walked yet */
-	FLOW_SEEN_FIN = 64, FLOW_SEEN_RST = 128, FLOW_ESTABLISHED = 256,
-	FLOW_NAT = 512, /* goes through a NAT gateway */
+	FLOW_SEEN_FIN = 64,
+	FLOW_SEEN_RST = 128,
+	FLOW_ESTABLISHED = 256,
+	FLOW_CLOSING = 512,	/* both FINs or an RST were seen */
+	FLOW_ROUTED = 1024,	/* leaves the subnet: the router is the frame's sender */
 };
 
 struct flow {
@@ -286,11 +291,11 @@ struct flow {
 	__u32 output_ifindex;
 	__u8 dmac[6];
 	__u16 mtu;
-	__u16 flags; /* enum flow_flags */
-	__u16 group_generation; /* low bits of the generation at admission */
+	__u32 flags; /* enum flow_flags */
+	__u32 group_generation;
+	__u32 nat; /* NAT gateway number, 0: none */
 	__u8 output; /* enum output_mode */
 	__u8 reserved[3];
-	__u32 nat; /* NAT gateway number, 0: none */
 };
 
 /* Idle time-outs, seconds of virtual time (SEMANTICS.md, Tracking; NAT gateways: 350 s). */

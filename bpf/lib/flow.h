@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT
+ * The life of a flow entry: CLAIMED, LIVE, CLOSED, DEAD, changed by compare-and-swap.
+ *
+ * The kernel recycles a deleted element at once, so no program deletes one: user space marks both
+ * halves DEAD, waits until no program can hold them, and deletes. A CLOSED or expired entry may be
+ * taken over in place.
+ */
+#ifndef VPCD_BPF_LIB_FLOW_H
+#define VPCD_BPF_LIB_FLOW_H
+
+#include "bpf/lib/walk.h"
+
+#define NS	       1000000000ull
+#define CLAIM_RE_READS 8
+
+static __always_inline __u32 flow_state(const struct flow *f)
+{
+	return *(volatile const __u32 *)&f->state;
+}
+
+static __always_inline int flow_swap(struct flow *f, __u32 from, __u32 to)
+{
+	return __sync_val_compare_and_swap(&f->state, from, to) == from;
+}
+
+/* The key of the half that travels the other way. */
+static __always_inline void flow_other_key(const struct flow_key *k, const struct flow *f,
+					   struct flow_key *other)
+{
+	other->ifindex = f->output_ifindex;
+	other->family = k->family;
+	other->protocol = k->protocol;
+	other->reserved = 0;
+	other->saddr = f->daddr;
+	other->daddr = f->saddr;
+	other->sport = f->dport;
+	other->dport = f->sport;
+}
+
+static __always_inline __u64 flow_timeout(const struct flow_key *k, const struct flow *f)
+{
+	__u64 s = TIMEOUT_OTHER;
+
+	if (f->nat)
+		s = TIMEOUT_NAT;
+	else if (k->protocol == IPPROTO_TCP)
+		s = f->flags & FLOW_ESTABLISHED ? TIMEOUT_TCP_ESTABLISHED : TIMEOUT_TCP_OPENING;
+	else if (k->protocol == IPPROTO_UDP)
+		s = f->flags & FLOW_ESTABLISHED ? TIMEOUT_UDP_STREAM : TIMEOUT_UDP;
+	else if (k->protocol == IPPROTO_ICMP)
+		s = TIMEOUT_ICMP;
+	if (f->flags & FLOW_CLOSING)
+		s = TIMEOUT_TCP_CLOSING;
+	return s * NS;
+}
+
+/* A pair is as old as its younger half. */
+static __noinline int flow_expired(const struct flow_key *k, const struct flow *f, __u64 now)
+{
+	__u64 timeout = flow_timeout(k, f);
+	const struct flow *other;
+	struct flow_key key;
+
+	if (f->last_seen_ns + timeout > now)
+		return 0;
+	flow_other_key(k, f, &key);
+	other = bpf_map_lookup_elem(&flows, &key);
+	return !other || other->last_seen_ns + timeout <= now;
+}
+
+static __always_inline int key_less(const struct flow_key *a, const struct flow_key *b)
+{
+	const __u32 *x = (const void *)a, *y = (const void *)b;
+
+	for (unsigned i = 0; i < sizeof(*a) / 4; i++)
+		if (x[i] != y[i])
+			return x[i] < y[i];
+	return 0;
+}
+
+enum claim { CLAIM_OK, CLAIM_TAKEN, CLAIM_RACE, CLAIM_FULL };
+
+/* Makes the entry of a key ours, CLAIMED. `mate` is the key of its other half: a live entry that is
+ * of our own pair is taken over, anything else live is TAKEN. */
+static __noinline int flow_claim(const struct flow_key *k, const struct flow_key *mate,
+				 const struct flow *blank, __u64 now)
+{
+	struct flow_key other;
+	struct flow *f;
+	long rc = bpf_map_update_elem(&flows, k, blank, BPF_NOEXIST);
+	__u32 state;
+
+	if (!rc)
+		return CLAIM_OK;
+	if (rc != -17 /* EEXIST */)
+		return CLAIM_FULL;
+	f = bpf_map_lookup_elem(&flows, k);
+	if (!f)
+		return CLAIM_RACE;
+	state = flow_state(f);
+	if (state == FLOW_CLOSED)
+		return flow_swap(f, FLOW_CLOSED, FLOW_CLAIMED) ? CLAIM_OK : CLAIM_RACE;
+	if (state != FLOW_LIVE)
+		return CLAIM_RACE;
+	flow_other_key(k, f, &other);
+	if (key_less(&other, mate) || key_less(mate, &other)) {
+		if (!flow_expired(k, f, now))
+			return CLAIM_TAKEN;
+	}
+	return flow_swap(f, FLOW_LIVE, FLOW_CLAIMED) ? CLAIM_OK : CLAIM_RACE;
+}
+
+static __always_inline void flow_set_state(const struct flow_key *k, __u32 from, __u32 to)
+{
+	struct flow *f = bpf_map_lookup_elem(&flows, k);
+
+	if (f)
+		flow_swap(f, from, to);
+}
+
+/* Fills a claimed entry and lets it forward. */
+static __noinline void flow_publish(const struct flow_key *k, const struct flow *v)
+{
+	struct flow *f = bpf_map_lookup_elem(&flows, k);
+
+	if (!f)
+		return;
+	f->generation = v->generation;
+	f->last_seen_ns = v->last_seen_ns;
+	f->packets = v->packets;
+	f->bytes = v->bytes;
+	f->saddr = v->saddr;
+	f->daddr = v->daddr;
+	f->sport = v->sport;
+	f->dport = v->dport;
+	f->output_ifindex = v->output_ifindex;
+	__builtin_memcpy(f->dmac, v->dmac, 6);
+	f->mtu = v->mtu;
+	f->flags = v->flags;
+	f->group_generation = v->group_generation;
+	f->nat = v->nat;
+	f->output = v->output;
+	/* A full barrier: the fields are there before the state says so. */
+	flow_swap(f, FLOW_CLAIMED, FLOW_LIVE);
+}
+
+static __noinline void flow_close_pair(const struct flow_key *k, struct flow *f)
+{
+	struct flow_key other;
+
+	flow_other_key(k, f, &other);
+	flow_swap(f, FLOW_LIVE, FLOW_CLOSED);
+	flow_set_state(&other, FLOW_LIVE, FLOW_CLOSED);
+}
+
+/* ---- states of protocols ---- */
+
+static __noinline void both_flags(const struct flow_key *k, struct flow *f, __u32 flags)
+{
+	struct flow_key key;
+	struct flow *other;
+
+	flow_other_key(k, f, &key);
+	other = bpf_map_lookup_elem(&flows, &key);
+	__sync_fetch_and_or(&f->flags, flags);
+	if (other)
+		__sync_fetch_and_or(&other->flags, flags);
+}
+
+static __noinline void flow_saw_fin(const struct flow_key *k, struct flow *f)
+{
+	struct flow_key key;
+	struct flow *other;
+
+	__sync_fetch_and_or(&f->flags, FLOW_SEEN_FIN);
+	flow_other_key(k, f, &key);
+	other = bpf_map_lookup_elem(&flows, &key);
+	if (other && (other->flags & FLOW_SEEN_FIN))
+		both_flags(k, f, FLOW_CLOSING);
+}
+
+/* What a packet of a live flow changes beyond its counters; seldom more than one test. Returns
+ * whether a NATed connection was established by it. */
+static __always_inline int flow_advance(const struct walk *w, const struct flow_key *k,
+					struct flow *f)
+{
+	__u32 flags = f->flags;
+
+	if (w->protocol == IPPROTO_TCP) {
+		if (w->tcp_flags & 4) {
+			__sync_fetch_and_or(&f->flags, FLOW_SEEN_RST);
+			both_flags(k, f, FLOW_CLOSING);
+			return 0;
+		}
+		if ((w->tcp_flags & 1) && !(flags & FLOW_SEEN_FIN))
+			flow_saw_fin(k, f);
+	}
+	if ((flags & FLOW_ESTABLISHED) || !(flags & FLOW_REPLY))
+		return 0;
+	/* TCP: the other end answered. UDP: more than one exchange. */
+	if (w->protocol == IPPROTO_TCP || (w->protocol == IPPROTO_UDP && f->packets)) {
+		both_flags(k, f, FLOW_ESTABLISHED);
+		return 1;
+	}
+	return 0;
+}
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT
+ * The bit-vector classifier and the gates that ask it. What a rule set costs does not depend on the
+ * number of its rules.
+ */
+#ifndef VPCD_BPF_LIB_RULES_H
+#define VPCD_BPF_LIB_RULES_H
+
+#include "bpf/lib/walk.h"
+
+static __always_inline __u32 first_bit(__u64 v)
+{
+	__u32 n = 0;
+
+	if (!(v & 0xffffffff))
+		n += 32, v >>= 32;
+	if (!(v & 0xffff))
+		n += 16, v >>= 16;
+	if (!(v & 0xff))
+		n += 8, v >>= 8;
+	if (!(v & 0xf))
+		n += 4, v >>= 4;
+	if (!(v & 0x3))
+		n += 2, v >>= 2;
+	return n + !(v & 1);
+}
+
+static __always_inline int take_rule(struct walk *w, const struct classifier *c, __u32 word)
+{
+	__u64 m = w->matched.w[word];
+
+	w->rule = word * 64 + first_bit(m);
+	w->match_deny = !!(c->deny.w[word] & m & -m);
+	return 1;
+}
+
+/* The first rule of w->classifier that matches match_address, peer_groups, protocol and port: 1 and
+ * its bit in w->rule; 0: none. match_untracked: a rule that leaves flows untracked matches too. */
+__noinline int rules_match(struct walk *w)
+{
+	const struct rules_bitmap *by_address, *by_port, *by_peer = NULL;
+	const struct classifier *c;
+	struct rule_peer_key peer;
+	__u64 untracked = 0;
+	__u32 id, i;
+
+	if (!w)
+		return 0;
+	id = w->classifier;
+	c = bpf_map_lookup_elem(&classifiers, &id);
+	if (!c)
+		return 0;
+	w->addr_key.prefixlen = 64 + 128;
+	w->addr_key.classifier = id;
+	w->addr_key.family = AF_INET;
+	w->addr_key.address = w->match_address;
+	by_address = bpf_map_lookup_elem(&rule_addresses, &w->addr_key);
+	w->port_key.prefixlen = 64;
+	w->port_key.classifier = id;
+	w->port_key.protocol = w->protocol;
+	w->port_key.port = w->protocol == IPPROTO_ICMP ? bpf_htons(w->icmp_type << 8 | w->icmp_code)
+						       : w->at.dport;
+	by_port = bpf_map_lookup_elem(&rule_ports, &w->port_key);
+	if (w->peer_groups) {
+		peer.classifier = id;
+		peer.groups = w->peer_groups;
+		by_peer = bpf_map_lookup_elem(&rule_peers, &peer);
+	}
+	if (!by_port)
+		return 0;
+	/* Without branches, so that the verifier sees one state a word, not one a set of rules. */
+	by_address = by_address ? by_address : &w->no_rules;
+	by_peer = by_peer ? by_peer : &w->no_rules;
+	for (i = 0; i < RULES_WORDS && i < c->words; i++) {
+		__u64 m = (by_address->w[i] | by_peer->w[i]) & by_port->w[i];
+
+		w->matched.w[i] = m;
+		untracked |= m & c->untracked.w[i];
+	}
+	w->match_untracked = !!untracked;
+	for (i = 0; i < RULES_WORDS && i < c->words; i++)
+		if (w->matched.w[i])
+			return take_rule(w, c, i);
+	return 0;
+}
+
+/* A security group gate: groups is the set of the interface, peer_groups that of the other end (0:
+ * references do not match). 0, or the reason. */
+__noinline int gate_groups(struct walk *w, __u32 groups, __u32 peer_groups, __u32 egress)
+{
+	const struct rules_pair *pair;
+
+	if (!w)
+		return DROP_INTERNAL;
+	w->match_untracked = 0;
+	if (!groups)
+		return DROP_NONE;
+	pair = bpf_map_lookup_elem(&group_rules, &groups);
+	if (!pair)
+		return DROP_INTERNAL;
+	/* One read: the pair is switched by one store. */
+	w->classifier = egress ? *(volatile __u32 *)&pair->out : *(volatile __u32 *)&pair->in;
+	w->peer_groups = peer_groups;
+	w->match_address = egress ? w->at.daddr : w->at.saddr;
+	if (rules_match(w))
+		return DROP_NONE;
+	return egress ? DROP_SG_EGRESS : DROP_SG_INGRESS;
+}
+
+/* A network ACL at the edge of a subnet. 0, or the reason. */
+__noinline int gate_acl(struct walk *w, __u32 subnet, __u32 egress)
+{
+	const struct subnet_entry *s;
+	const struct rules_pair *pair;
+	__u32 acl;
+
+	if (!w)
+		return DROP_INTERNAL;
+	s = bpf_map_lookup_elem(&subnets, &subnet);
+	if (!s || !s->acl)
+		return DROP_NONE;
+	acl = s->acl;
+	pair = bpf_map_lookup_elem(&acl_rules, &acl);
+	if (!pair)
+		return DROP_INTERNAL;
+	w->classifier = egress ? *(volatile __u32 *)&pair->out : *(volatile __u32 *)&pair->in;
+	w->peer_groups = 0;
+	w->match_address = egress ? w->at.daddr : w->at.saddr;
+	if (rules_match(w) && !w->match_deny)
+		return DROP_NONE;
+	return egress ? DROP_ACL_EGRESS : DROP_ACL_INGRESS;
+}
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ * The maps of abi.h. Sizes are set by dataplane_open(); those here are the smallest that load.
+ */
+#ifndef VPCD_BPF_MAPS_H
+#define VPCD_BPF_MAPS_H
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/abi.h"
+
+#define MAP(name_, type_, key_, value_, flags_) \
+	struct {                                \
+		__uint(type, type_);            \
+		__uint(max_entries, 64);        \
+		__uint(map_flags, flags_);      \
+		__type(key, key_);              \
+		__type(value, value_);          \
+	} name_ SEC(".maps")
+
+/* One element, mapped by the daemon. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct dp_config);
+} config SEC(".maps");
+
+MAP(enis, BPF_MAP_TYPE_HASH, __u32, struct eni, 0);
+MAP(subnets, BPF_MAP_TYPE_HASH, __u32, struct subnet_entry, 0);
+MAP(vpcs, BPF_MAP_TYPE_HASH, __u32, struct vpc_entry, 0);
+MAP(addresses, BPF_MAP_TYPE_HASH, struct addr_key, struct addr_entry, 0);
+MAP(routes, BPF_MAP_TYPE_LPM_TRIE, struct route_key, struct route_entry, BPF_F_NO_PREALLOC);
+MAP(nats, BPF_MAP_TYPE_HASH, __u32, struct nat_entry, 0);
+
+MAP(group_rules, BPF_MAP_TYPE_ARRAY, __u32, struct rules_pair, BPF_F_MMAPABLE);
+MAP(acl_rules, BPF_MAP_TYPE_ARRAY, __u32, struct rules_pair, BPF_F_MMAPABLE);
+MAP(classifiers, BPF_MAP_TYPE_HASH, __u32, struct classifier, BPF_F_NO_PREALLOC);
+MAP(rule_addresses, BPF_MAP_TYPE_LPM_TRIE, struct rule_addr_key, struct rules_bitmap,
+    BPF_F_NO_PREALLOC);
+MAP(rule_ports, BPF_MAP_TYPE_LPM_TRIE, struct rule_port_key, struct rules_bitmap,
+    BPF_F_NO_PREALLOC);
+MAP(rule_peers, BPF_MAP_TYPE_HASH, struct rule_peer_key, struct rules_bitmap, BPF_F_NO_PREALLOC);
+
+MAP(flows, BPF_MAP_TYPE_HASH, struct flow_key, struct flow, 0);
+MAP(drops, BPF_MAP_TYPE_PERCPU_HASH, struct drop_key, struct counter, BPF_F_NO_PREALLOC);
+MAP(nat_stats, BPF_MAP_TYPE_PERCPU_HASH, __u32, struct nat_stats, BPF_F_NO_PREALLOC);
+MAP(names, BPF_MAP_TYPE_HASH, struct name_key, __u32, BPF_F_NO_PREALLOC);
+
+#endif
