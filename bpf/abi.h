@@ -27,53 +27,56 @@ struct ip128 {
 #define VPC_FIRST    16
 
 /* The router's MAC on every link. */
-#define ROUTER_MAC {0x0a, 0xff, 0xff, 0xff, 0xff, 0x01}
+#define ROUTER_MAC                                 \
+	{                                          \
+		0x0a, 0xff, 0xff, 0xff, 0xff, 0x01 \
+	}
 
 /* Verdicts. The reason is return value of every gate, metric, drop event and API string: ONE list.
  * X(name, text). The order is ABI. */
-#define DROP_REASONS(X)                                                                            \
-	X(NONE, "forwarded")                                                                       \
-	X(TRUNCATED, "packet shorter than its headers say")                                        \
-	X(MALFORMED, "malformed header")                                                           \
-	X(VLAN, "VLAN tag")                                                                        \
-	X(ETHERTYPE, "unknown EtherType")                                                          \
-	X(MULTICAST, "broadcast or multicast")                                                     \
-	X(IP_OPTIONS, "IP options")                                                                \
-	X(FAMILY, "IPv6 not enabled")                                                              \
-	X(FRAGMENT, "fragment without its first")                                                  \
-	X(CHECKSUM_START, "partial checksum not at its own L4 header")                             \
-	X(NO_ENI, "interface is not attached")                                                     \
-	X(SOURCE_MAC, "source MAC is not the interface's")                                         \
-	X(SOURCE_ADDRESS, "source address is not the interface's")                                 \
-	X(DEST_MAC, "destination MAC is not the next hop's")                                       \
-	X(ARP, "ARP that nobody answers")                                                          \
-	X(TTL, "TTL expired")                                                                      \
-	X(LINK_LOCAL, "link-local address without a service")                                      \
-	X(SG_EGRESS, "no egress rule of the sender's groups matches")                              \
-	X(ACL_EGRESS, "network ACL denies leaving the subnet")                                     \
-	X(NO_ROUTE, "no route")                                                                    \
-	X(BLACKHOLE, "the route's target is gone")                                                 \
-	X(LOOP, "too many hops")                                                                   \
-	X(NO_DESTINATION, "no interface has the destination address")                              \
-	X(DEST_CHECK, "destination is not the receiving interface's address")                      \
-	X(IGW_NO_PUBLIC_IP, "internet gateway: source has no public address")                      \
-	X(IGW_PRIVATE_DESTINATION, "internet gateway: RFC 1918 or RFC 6598 destination")           \
-	X(IGW_PRIVATE_SOURCE, "internet gateway: RFC 1918 or RFC 6598 source")                     \
-	X(IGW_UNASSOCIATED, "internet gateway: nobody holds the public address")                   \
-	X(NAT_UNSOLICITED, "NAT gateway: no flow for this packet")                                 \
-	X(NAT_PROTOCOL, "NAT gateway: protocol other than TCP, UDP, ICMP")                         \
-	X(NAT_PORTS, "NAT gateway: no free port to this destination")                              \
-	X(NAT_FRAGMENT, "NAT gateway: TCP or ICMP fragment")                                       \
-	X(NAT_STATE, "NAT gateway is not available")                                               \
-	X(ACL_INGRESS, "network ACL denies entering the subnet")                                   \
-	X(SG_INGRESS, "no ingress rule of the receiver's groups matches")                          \
-	X(MTU, "larger than the path's MTU")                                                       \
-	X(FLOW_RACE, "flow entry still being claimed")                                             \
-	X(FLOW_TABLE_FULL, "flow table is full")                                                   \
-	X(FLOW_QUOTA, "connection tracking allowance exceeded")                                    \
-	X(ICMP_ERROR, "ICMP error that quotes no flow")                                            \
-	X(FLOW_PATH, "the path of the packet's flow has changed")                                  \
-	X(SERVICE_RATE, "link-local allowance exceeded")                                           \
+#define DROP_REASONS(X)                                                                  \
+	X(NONE, "forwarded")                                                             \
+	X(TRUNCATED, "packet shorter than its headers say")                              \
+	X(MALFORMED, "malformed header")                                                 \
+	X(VLAN, "VLAN tag")                                                              \
+	X(ETHERTYPE, "unknown EtherType")                                                \
+	X(MULTICAST, "broadcast or multicast")                                           \
+	X(IP_OPTIONS, "IP options")                                                      \
+	X(FAMILY, "IPv6 not enabled")                                                    \
+	X(FRAGMENT, "fragment without its first")                                        \
+	X(CHECKSUM_START, "partial checksum not at its own L4 header")                   \
+	X(NO_ENI, "interface is not attached")                                           \
+	X(SOURCE_MAC, "source MAC is not the interface's")                               \
+	X(SOURCE_ADDRESS, "source address is not the interface's")                       \
+	X(DEST_MAC, "destination MAC is not the next hop's")                             \
+	X(ARP, "ARP that nobody answers")                                                \
+	X(TTL, "TTL expired")                                                            \
+	X(LINK_LOCAL, "link-local address without a service")                            \
+	X(SG_EGRESS, "no egress rule of the sender's groups matches")                    \
+	X(ACL_EGRESS, "network ACL denies leaving the subnet")                           \
+	X(NO_ROUTE, "no route")                                                          \
+	X(BLACKHOLE, "the route's target is gone")                                       \
+	X(LOOP, "too many hops")                                                         \
+	X(NO_DESTINATION, "no interface has the destination address")                    \
+	X(DEST_CHECK, "destination is not the receiving interface's address")            \
+	X(IGW_NO_PUBLIC_IP, "internet gateway: source has no public address")            \
+	X(IGW_PRIVATE_DESTINATION, "internet gateway: RFC 1918 or RFC 6598 destination") \
+	X(IGW_PRIVATE_SOURCE, "internet gateway: RFC 1918 or RFC 6598 source")           \
+	X(IGW_UNASSOCIATED, "internet gateway: nobody holds the public address")         \
+	X(NAT_UNSOLICITED, "NAT gateway: no flow for this packet")                       \
+	X(NAT_PROTOCOL, "NAT gateway: protocol other than TCP, UDP, ICMP")               \
+	X(NAT_PORTS, "NAT gateway: no free port to this destination")                    \
+	X(NAT_FRAGMENT, "NAT gateway: TCP or ICMP fragment")                             \
+	X(NAT_STATE, "NAT gateway is not available")                                     \
+	X(ACL_INGRESS, "network ACL denies entering the subnet")                         \
+	X(SG_INGRESS, "no ingress rule of the receiver's groups matches")                \
+	X(MTU, "larger than the path's MTU")                                             \
+	X(FLOW_RACE, "flow entry still being claimed")                                   \
+	X(FLOW_TABLE_FULL, "flow table is full")                                         \
+	X(FLOW_QUOTA, "connection tracking allowance exceeded")                          \
+	X(ICMP_ERROR, "ICMP error that quotes no flow")                                  \
+	X(FLOW_PATH, "the path of the packet's flow has changed")                        \
+	X(SERVICE_RATE, "link-local allowance exceeded")                                 \
 	X(INTERNAL, "internal limit")
 
 enum drop_reason {
@@ -86,10 +89,10 @@ enum drop_reason {
 /* ---- configuration, one element, mmapable: stores are atomic and seen at once ---- */
 
 struct dp_config {
-	__u64 clock_offset_ns; /* virtual time = CLOCK_MONOTONIC + this */
-	__u32 generation;      /* routes and ACLs: older flows walk again */
+	__u64 clock_offset_ns;	/* virtual time = CLOCK_MONOTONIC + this */
+	__u32 generation;	/* routes and ACLs: older flows walk again */
 	__u32 group_generation; /* group rules: older untracked flows walk again */
-	__u32 service_ifindex; /* the service namespace's first foot */
+	__u32 service_ifindex;	/* the service namespace's first foot */
 	__u32 reserved;
 };
 
@@ -108,7 +111,7 @@ struct eni {
 	__u32 vpc, subnet;
 	__u32 groups; /* group set: index of `group_rules`; 0: no groups, everything passes */
 	__u32 flags;  /* enum eni_flags */
-	struct ip128 address; /* primary private */
+	struct ip128 address;	/* primary private */
 	__be32 service_address; /* its unique address as the service namespace sees it; 0: none */
 	__u16 mtu;
 	__u8 mac[6];
@@ -154,7 +157,8 @@ struct addr_entry {
 	__u32 ifindex; /* ENI (ADDR_ENI, ADDR_PUBLIC) or NAT gateway number (ADDR_NAT) */
 	__u32 vpc;     /* of the ENI or gateway */
 	__u32 gateway; /* ADDR_ENI and ADDR_PUBLIC: the VPC's internet gateway number, 0: none */
-	struct ip128 other; /* ADDR_ENI: its elastic IP (zero: none); ADDR_PUBLIC: private address */
+	struct ip128
+		other; /* ADDR_ENI: its elastic IP (zero: none); ADDR_PUBLIC: private address */
 };
 
 /* ---- routes: LPM_TRIE. The fixed part (table, family) is always matched whole. ---- */
@@ -187,10 +191,10 @@ enum nat_flags { NAT_AVAILABLE = 1, NAT_IS_PUBLIC = 2 };
 struct nat_entry {
 	__u32 vpc, subnet;
 	__u32 flags;
-	__u32 gateway;	       /* internet gateway number of its VPC, 0: none */
-	__u32 ifindex;	       /* identity of its ENI: keys of flows, drop counters; no link has it */
+	__u32 gateway; /* internet gateway number of its VPC, 0: none */
+	__u32 ifindex; /* identity of its ENI: keys of flows, drop counters; no link has it */
 	__u32 reserved;
-	struct ip128 address;  /* private, in its subnet */
+	struct ip128 address; /* private, in its subnet */
 	struct ip128 public_address;
 };
 
@@ -268,17 +272,17 @@ struct flow_key {
 enum flow_state { FLOW_CLAIMED = 1, FLOW_LIVE, FLOW_CLOSED, FLOW_DEAD };
 
 enum flow_flags {
-	FLOW_REPLY = 1,		/* the half that the opener did not send */
-	FLOW_SNAT = 2,		/* this half rewrites the source */
-	FLOW_DNAT = 4,		/* and this the destination */
-	FLOW_TRACKED_OUT = 8,	/* the opener's egress gate passed, tracked */
-	FLOW_TRACKED_IN = 16,	/* the receiver's ingress gate passed, tracked */
-	FLOW_ACL_UNKNOWN = 32,	/* this half has not walked yet */
+	FLOW_REPLY = 1,	       /* the half that the opener did not send */
+	FLOW_SNAT = 2,	       /* this half rewrites the source */
+	FLOW_DNAT = 4,	       /* and this the destination */
+	FLOW_TRACKED_OUT = 8,  /* the opener's egress gate passed, tracked */
+	FLOW_TRACKED_IN = 16,  /* the receiver's ingress gate passed, tracked */
+	FLOW_ACL_UNKNOWN = 32, /* this half has not walked yet */
 	FLOW_SEEN_FIN = 64,
 	FLOW_SEEN_RST = 128,
 	FLOW_ESTABLISHED = 256,
-	FLOW_CLOSING = 512,	/* both FINs or an RST were seen */
-	FLOW_ROUTED = 1024,	/* leaves the subnet: the router is the frame's sender */
+	FLOW_CLOSING = 512, /* both FINs or an RST were seen */
+	FLOW_ROUTED = 1024, /* leaves the subnet: the router is the frame's sender */
 };
 
 struct flow {
@@ -293,7 +297,7 @@ struct flow {
 	__u16 mtu;
 	__u32 flags; /* enum flow_flags */
 	__u32 group_generation;
-	__u32 nat; /* NAT gateway number, 0: none */
+	__u32 nat;   /* NAT gateway number, 0: none */
 	__u8 output; /* enum output_mode */
 	__u8 reserved[3];
 };
@@ -307,6 +311,43 @@ struct flow {
 #define TIMEOUT_ICMP		30
 #define TIMEOUT_OTHER		600
 #define TIMEOUT_NAT		350
+
+/* A pair is expired when its younger half was last seen longer ago than this, in nanoseconds. */
+static inline __u64 flow_timeout(const struct flow_key *k, const struct flow *f)
+{
+	__u64 s = TIMEOUT_OTHER;
+
+	if (f->nat)
+		s = TIMEOUT_NAT;
+	else if (k->protocol == 6 /* TCP */)
+		s = f->flags & FLOW_ESTABLISHED ? TIMEOUT_TCP_ESTABLISHED : TIMEOUT_TCP_OPENING;
+	else if (k->protocol == 17 /* UDP */)
+		s = f->flags & FLOW_ESTABLISHED ? TIMEOUT_UDP_STREAM : TIMEOUT_UDP;
+	else if (k->protocol == 1 /* ICMP */)
+		s = TIMEOUT_ICMP;
+	if (f->flags & FLOW_CLOSING)
+		s = TIMEOUT_TCP_CLOSING;
+	return s * 1000000000ull;
+}
+
+/* ---- retiring: ARRAY, mapped by the daemon, read by flows_retire ----
+ *
+ * The daemon lists keys; the program marks both halves DEAD where they are CLOSED or expired, or in
+ * any case if forced, and notes when: last_seen_ns of a DEAD entry is kernel time.
+ */
+#define RETIRE_MAX 512
+
+struct retire_args { /* the program's context */
+	__u32 n, reserved;
+	__u64 now; /* virtual */
+};
+
+struct retire_entry {
+	struct flow_key key;
+	__u32 force;
+	__u32 retired; /* out */
+	__u32 timed_out;
+};
 
 /* ---- drops: PERCPU_HASH ---- */
 

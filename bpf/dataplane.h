@@ -35,14 +35,25 @@ bool dataplane_checks_checksum_start(const struct dataplane *dp);
 
 /* The maps that the daemon writes. Key and value types: abi.h. */
 enum dp_map {
-	DP_ENIS, DP_SUBNETS, DP_VPCS, DP_ADDRESSES, DP_ROUTES, DP_NATS, DP_CLASSIFIERS,
-	DP_RULE_ADDRESSES, DP_RULE_PORTS, DP_RULE_PEERS, DP_NAMES, DP_MAP_COUNT
+	DP_ENIS,
+	DP_SUBNETS,
+	DP_VPCS,
+	DP_ADDRESSES,
+	DP_ROUTES,
+	DP_NATS,
+	DP_CLASSIFIERS,
+	DP_RULE_ADDRESSES,
+	DP_RULE_PORTS,
+	DP_RULE_PEERS,
+	DP_NAMES,
+	DP_MAP_COUNT
 };
 size_t dataplane_key_size(enum dp_map map);
 size_t dataplane_value_size(enum dp_map map);
 const char *dataplane_map_name(enum dp_map map);
 
-/* Batched. keys and values: n packed items. On failure the items before the failing one are done. */
+/* Batched. keys and values: n packed items. On failure the items before the failing one are done.
+ */
 int dataplane_update(struct dataplane *dp, enum dp_map map, const void *keys, const void *values,
 		     size_t n, struct err *e);
 /* Absent keys are no error. */

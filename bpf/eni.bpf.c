@@ -17,6 +17,7 @@
 #include "bpf/lib/checksum.h"
 #include "bpf/lib/output.h"
 #include "bpf/lib/parse.h"
+#include "bpf/lib/retire.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -267,4 +268,14 @@ int eni_trace(struct __sk_buff *skb)
 	skb->cb[2] = w->flow_flags;
 	skb->cb[3] = w->hops;
 	return TC_ACT_OK;
+}
+
+/* Run by the daemon: works the first n elements of `retire` off. */
+SEC("syscall")
+int flows_retire(struct retire_args *args)
+{
+	__u64 now = args->now;
+
+	bpf_loop(args->n, retire_one, &now, 0);
+	return 0;
 }

@@ -49,4 +49,13 @@ MAP(drops, BPF_MAP_TYPE_PERCPU_HASH, struct drop_key, struct counter, BPF_F_NO_P
 MAP(nat_stats, BPF_MAP_TYPE_PERCPU_HASH, __u32, struct nat_stats, BPF_F_NO_PREALLOC);
 MAP(names, BPF_MAP_TYPE_HASH, struct name_key, __u32, BPF_F_NO_PREALLOC);
 
+/* The daemon's list for flows_retire, mapped. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, RETIRE_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct retire_entry);
+} retire SEC(".maps");
+
 #endif

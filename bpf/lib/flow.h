@@ -10,7 +10,6 @@
 
 #include "bpf/lib/walk.h"
 
-#define NS	       1000000000ull
 #define CLAIM_RE_READS 8
 
 static __always_inline __u32 flow_state(const struct flow *f)
@@ -35,23 +34,6 @@ static __always_inline void flow_other_key(const struct flow_key *k, const struc
 	other->daddr = f->saddr;
 	other->sport = f->dport;
 	other->dport = f->sport;
-}
-
-static __always_inline __u64 flow_timeout(const struct flow_key *k, const struct flow *f)
-{
-	__u64 s = TIMEOUT_OTHER;
-
-	if (f->nat)
-		s = TIMEOUT_NAT;
-	else if (k->protocol == IPPROTO_TCP)
-		s = f->flags & FLOW_ESTABLISHED ? TIMEOUT_TCP_ESTABLISHED : TIMEOUT_TCP_OPENING;
-	else if (k->protocol == IPPROTO_UDP)
-		s = f->flags & FLOW_ESTABLISHED ? TIMEOUT_UDP_STREAM : TIMEOUT_UDP;
-	else if (k->protocol == IPPROTO_ICMP)
-		s = TIMEOUT_ICMP;
-	if (f->flags & FLOW_CLOSING)
-		s = TIMEOUT_TCP_CLOSING;
-	return s * NS;
 }
 
 /* A pair is as old as its younger half. */
