@@ -27,6 +27,15 @@ int object_name_default(struct object *o, const char *name, struct err *e)
 	return text_set(&o->name, name, e);
 }
 
+struct object *object_edit(struct txn *t, const char *id, struct err *e)
+{
+	struct object *o = txn_edit(t, id);
+
+	if (!o)
+		err_sys(e, -ENOMEM, "change %s", id);
+	return o;
+}
+
 int create_along(struct txn *t, enum kind_id kind, struct json *spec, const struct object **ret,
 		 struct err *e)
 {
@@ -201,9 +210,9 @@ int interface_make(struct txn *t, const char *holder, const char *subnet_id, int
 	rc = create_along(t, KIND_NETWORK_INTERFACE, spec, &o, e);
 	if (rc)
 		return rc;
-	eni = AS(network_interface, txn_edit(t, o->id));
+	eni = EDIT(network_interface, t, o->id, e);
 	if (!eni)
-		return err_sys(e, -ENOMEM, "interface of %s", holder);
+		return -ENOMEM;
 	eni->interface_type = type;
 	if (type == INTERFACE_NAT_GATEWAY)
 		value_clear(&groups_field, &eni->groups);

@@ -17,6 +17,10 @@ int text_set(char **p, const char *value, struct err *e);
 /* Sets the tag Name of an object that has none. */
 int object_name_default(struct object *o, const char *name, struct err *e);
 
+/* txn_edit of an object that is there; NULL: -ENOMEM in e. */
+struct object *object_edit(struct txn *t, const char *id, struct err *e);
+#define EDIT(type, t, id, e) AS(type, object_edit(t, id, e))
+
 /* Creates an object from a spec that it takes over; *ret as txn_create's. */
 int create_along(struct txn *t, enum kind_id kind, struct json *spec, const struct object **ret,
 		 struct err *e);

@@ -85,9 +85,9 @@ static int make_way(struct txn *t, const struct elastic_ip *eip, struct err *e)
 		return err_set(e, -EEXIST, "Resource.AlreadyAssociated", "NetworkInterfaceId",
 			       "%s has public address %s (%s) already", eni,
 			       ip_format(&AS_CONST(elastic_ip, o)->public_ip, text), o->id);
-	other = AS(elastic_ip, txn_edit(t, o->id));
+	other = EDIT(elastic_ip, t, o->id, e);
 	if (!other || text_set(&other->network_interface_id, NULL, e))
-		return err_sys(e, -ENOMEM, "%s", o->id);
+		return -ENOMEM;
 	return txn_delete(t, other->o.id, e);
 }
 

@@ -53,8 +53,8 @@ static int update_interface(struct txn *t, const struct function *old, const str
 	if (!f->network_interface_id ||
 	    !value_compare(groups, &old->security_group_ids, &f->security_group_ids))
 		return 0;
-	eni = AS(network_interface, txn_edit(t, f->network_interface_id));
-	return eni ? ids_copy(&f->security_group_ids, &eni->groups, e) : 0;
+	eni = EDIT(network_interface, t, f->network_interface_id, e);
+	return eni ? ids_copy(&f->security_group_ids, &eni->groups, e) : -ENOMEM;
 }
 
 static int check(struct txn *t, const struct object *old, struct object *new, struct err *e)
@@ -86,8 +86,10 @@ static int created(struct txn *t, struct object *o, struct err *e)
 			    &f->security_group_ids, &eni, e);
 	if (rc == -ENOSPC && e)
 		snprintf(e->field, sizeof(e->field), "SubnetIds");
-	return rc ? rc
-		  : text_set(&AS(function, txn_edit(t, o->id))->network_interface_id, eni->o.id, e);
+	if (rc)
+		return rc;
+	f = EDIT(function, t, o->id, e);
+	return f ? text_set(&f->network_interface_id, eni->o.id, e) : -ENOMEM;
 }
 
 static int deleting(struct txn *t, const struct object *o, struct err *e)

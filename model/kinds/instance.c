@@ -24,13 +24,13 @@ static const struct field fields[] = {
 /* Groups and check of the record become those of the interface. */
 static int update_interface(struct txn *t, const struct instance *i, struct err *e)
 {
-	struct network_interface *eni =
-		i->network_interface_id
-			? AS(network_interface, txn_edit(t, i->network_interface_id))
-			: NULL;
+	struct network_interface *eni;
 
-	if (!eni)
+	if (!i->network_interface_id)
 		return 0;
+	eni = EDIT(network_interface, t, i->network_interface_id, e);
+	if (!eni)
+		return -ENOMEM;
 	eni->source_dest_check = i->source_dest_check;
 	return ids_copy(&i->security_group_ids, &eni->groups, e);
 }
@@ -67,7 +67,9 @@ static int assign_public_ip(struct txn *t, const struct network_interface *eni, 
 
 	if (rc)
 		return rc;
-	eip = AS(elastic_ip, txn_edit(t, o->id));
+	eip = EDIT(elastic_ip, t, o->id, e);
+	if (!eip)
+		return -ENOMEM;
 	eip->auto_assigned = true;
 	eip->private_ip = eni->private_ip_address;
 	return text_set(&eip->network_interface_id, eni->o.id, e);
@@ -85,7 +87,9 @@ static int created(struct txn *t, struct object *o, struct err *e)
 	if (rc)
 		return rc;
 	eni->source_dest_check = i->source_dest_check;
-	i = AS(instance, txn_edit(t, o->id));
+	i = EDIT(instance, t, o->id, e);
+	if (!i)
+		return -ENOMEM;
 	i->private_ip_address = eni->private_ip_address;
 	rc = text_set(&i->network_interface_id, eni->o.id, e);
 	return rc || !public ? rc : assign_public_ip(t, eni, e);

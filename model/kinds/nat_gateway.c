@@ -41,9 +41,10 @@ static int check(struct txn *t, const struct object *old, struct object *new, st
 	return nat->state ? 0 : text_set(&nat->state, "pending", e);
 }
 
-static int fail(struct nat_gateway *nat, const char *code, const char *message, struct err *e)
+static int fail(struct txn *t, const char *id, const char *code, const char *message, struct err *e)
 {
-	int rc = text_set(&nat->state, "failed", e);
+	struct nat_gateway *nat = EDIT(nat_gateway, t, id, e);
+	int rc = nat ? text_set(&nat->state, "failed", e) : -ENOMEM;
 
 	if (!rc)
 		rc = text_set(&nat->failure_code, code, e);
@@ -73,28 +74,34 @@ static const char *obstacle(const struct model *m, const struct nat_gateway *nat
 	return NULL;
 }
 
+static int associate(struct txn *t, const char *eip_id, const struct network_interface *eni,
+		     struct err *e)
+{
+	struct elastic_ip *eip = EDIT(elastic_ip, t, eip_id, e);
+
+	if (!eip)
+		return -ENOMEM;
+	eip->private_ip = eni->private_ip_address;
+	return text_set(&eip->network_interface_id, eni->o.id, e);
+}
+
 static int created(struct txn *t, struct object *o, struct err *e)
 {
 	struct nat_gateway *nat = AS(nat_gateway, o);
 	const char *message, *code = obstacle(txn_model(t), nat, &message);
 	struct network_interface *eni;
-	struct elastic_ip *eip;
 	int rc;
 
 	if (code)
-		return fail(AS(nat_gateway, txn_edit(t, o->id)), code, message, e);
+		return fail(t, o->id, code, message, e);
 	rc = interface_make(t, o->id, nat->subnet_id, INTERFACE_NAT_GATEWAY, NULL, NULL, &eni, e);
 	if (rc)
 		return rc;
-	nat = AS(nat_gateway, txn_edit(t, o->id));
-	rc = text_set(&nat->network_interface_id, eni->o.id, e);
+	nat = EDIT(nat_gateway, t, o->id, e);
+	rc = nat ? text_set(&nat->network_interface_id, eni->o.id, e) : -ENOMEM;
 	if (!rc)
 		rc = text_set(&nat->state, "available", e);
-	if (rc || !nat->allocation_id)
-		return rc;
-	eip = AS(elastic_ip, txn_edit(t, nat->allocation_id));
-	eip->private_ip = eni->private_ip_address;
-	return text_set(&eip->network_interface_id, eni->o.id, e);
+	return rc || !nat->allocation_id ? rc : associate(t, nat->allocation_id, eni, e);
 }
 
 static int deleting(struct txn *t, const struct object *o, struct err *e)

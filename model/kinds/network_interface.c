@@ -53,14 +53,18 @@ static int tell_holder(struct txn *t, const struct network_interface *eni, struc
 		eni->attachment_id ? model_get(txn_model(t), eni->attachment_id) : NULL;
 
 	if (o && o->kind->kind == KIND_INSTANCE) {
-		struct instance *i = AS(instance, txn_edit(t, o->id));
+		struct instance *i = EDIT(instance, t, o->id, e);
 
+		if (!i)
+			return -ENOMEM;
 		i->source_dest_check = eni->source_dest_check;
 		return ids_copy(&eni->groups, &i->security_group_ids, e);
 	}
-	if (o && o->kind->kind == KIND_FUNCTION)
-		return ids_copy(&eni->groups, &AS(function, txn_edit(t, o->id))->security_group_ids,
-				e);
+	if (o && o->kind->kind == KIND_FUNCTION) {
+		struct function *f = EDIT(function, t, o->id, e);
+
+		return f ? ids_copy(&eni->groups, &f->security_group_ids, e) : -ENOMEM;
+	}
 	return 0;
 }
 

@@ -182,9 +182,9 @@ static int make_main_table(struct txn *t, const char *vpc_id, struct err *e)
 	rc = create_along(t, KIND_ROUTE_TABLE, spec, &o, e);
 	if (rc)
 		return rc;
-	rtb = AS(route_table, txn_edit(t, o->id));
+	rtb = EDIT(route_table, t, o->id, e);
 	if (!rtb)
-		return err_sys(e, -ENOMEM, "main route table");
+		return -ENOMEM;
 	rtb->main = true;
 	return 0;
 }
@@ -226,9 +226,9 @@ static int make_default_acl(struct txn *t, const char *vpc_id, struct err *e)
 	rc = create_along(t, KIND_NETWORK_ACL, spec, &o, e);
 	if (rc)
 		return rc;
-	acl = AS(network_acl, txn_edit(t, o->id));
+	acl = EDIT(network_acl, t, o->id, e);
 	if (!acl)
-		return err_sys(e, -ENOMEM, "default network ACL");
+		return -ENOMEM;
 	acl->is_default = true;
 	return 0;
 }
