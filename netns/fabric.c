@@ -317,18 +317,34 @@ static int link_detach(struct fabric *f, uint32_t ifindex, bool foreign, struct 
 	return rc == -ENODEV ? 0 : rc;
 }
 
+/* Whether the file of that id is another link's: two of one id, of which one goes. */
+static bool file_is_of_another(struct fabric *f, const char *id, uint32_t ifindex)
+{
+	cleanup_close int fd = nsfile_open(f->dir, id, NULL);
+	struct veth_state l;
+	int netnsid;
+
+	if (fd < 0 || nsfile_kind(f->dir, id) == NSFILE_FOREIGN)
+		return false;
+	if (ifindex && veth_get(&f->rtnl, ifindex, &l, NULL) > 0)
+		return !netnsid_get(&f->rtnl, fd, &netnsid, NULL) && netnsid != l.netnsid;
+	return attachment_find(f, id, &l, NULL) > 0 && namespace_alive(f, &l);
+}
+
 int fabric_detach(struct fabric *f, const char *id, uint32_t ifindex, struct err *e)
 {
 	struct endpoint unused;
+	bool keep_file;
 	int rc = 0;
 
 	if (!id_is_valid(id))
 		return err_sys(e, -EINVAL, "detach \"%s\"", id);
+	keep_file = file_is_of_another(f, id, ifindex);
 	if (pool_take(f, ifindex, &unused))
 		endpoint_undo(f, &unused);
 	else if (ifindex)
 		rc = link_detach(f, ifindex, nsfile_kind(f->dir, id) == NSFILE_FOREIGN, e);
-	if (!rc)
+	if (!rc && !keep_file)
 		rc = nsfile_remove(f->dir, id, e);
 	return rc ? err_wrap(e, "detach %s", id) : 0;
 }

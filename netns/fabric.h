@@ -35,7 +35,7 @@ struct fabric_config {
 	unsigned pool_size;  /* namespaces with veth and program kept ready; 0: none */
 	/* A fresh interface index for a member of the pool, 0: none now. NULL ok without pool. */
 	uint32_t (*new_ifindex)(void *arg);
-	void *new_ifindex_arg;
+	void *arg; /* of new_ifindex */
 };
 
 /* Makes the fabric namespace, or adopts the one that stands. */

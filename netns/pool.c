@@ -37,7 +37,7 @@ bool fabric_pool_fill(struct fabric *f)
 
 	if (pool_ready(f) >= f->cfg.pool_size || !f->cfg.new_ifindex || pool_grow(f))
 		return false;
-	ifindex = f->cfg.new_ifindex(f->cfg.new_ifindex_arg);
+	ifindex = f->cfg.new_ifindex(f->cfg.arg);
 	/* A pool that cannot be filled makes attaching slower, no more. */
 	if (!ifindex || endpoint_new(f, ifindex, &f->pool[f->n_pool], NULL))
 		return false;
