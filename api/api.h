@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The HTTP API on a unix socket (libmicrohttpd inside our epoll loop) over the store. docs/api.md is
- * its reference. It sees the model only; what the daemon does with a change comes by hooks.
+ * The HTTP API on a unix socket (libmicrohttpd inside our epoll loop) over the store. docs/api.md
+ * is its reference. It sees the model only; what the daemon does with a change comes by hooks.
  */
 #ifndef VPCD_API_API_H
 #define VPCD_API_API_H
@@ -19,8 +19,8 @@ struct api;
 /* Calls into the daemon. All are called from the loop's thread. */
 struct api_hooks {
 	void *arg;
-	/* Calls done(done_arg, steps_failed) from the loop (never from within) once what was committed
-	 * up to `revision` is applied. Returns a ticket for forget(). */
+	/* Calls done(done_arg, steps_failed) from the loop (never from within) once what was
+	 * committed up to `revision` is applied. Returns a ticket for forget(). */
 	uint64_t (*when_applied)(void *arg, uint64_t revision, void (*done)(void *done_arg),
 				 void *done_arg);
 	void (*forget)(void *arg, uint64_t ticket);
@@ -37,7 +37,7 @@ struct api_config {
 	struct event_loop *loop;
 	struct store *store;
 	int listen_fd; /* a listening unix socket; the API takes it over */
-	gid_t gid;     /* members (and root, and our own uid) may speak; -1: root and own uid only */
+	gid_t gid; /* members (and root, and our own uid) may speak; -1: root and own uid only */
 	struct api_hooks hooks;
 };
 

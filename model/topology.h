@@ -56,5 +56,8 @@ struct json *topology_json_schema(void);
 /* "tcp 5432 from orders" to a security group rule's spec and back. *ret_egress: "to". */
 int rule_parse(const char *text, struct json **ret_spec, struct err *e);
 char *rule_format(const struct model *m, const struct security_group_rule *r);
+/* The rule of a group that means what a spec says: InvalidPermission.NotFound. */
+int rule_find(const struct model *m, const struct object *group, const struct json *spec,
+	      const struct object **ret, struct err *e);
 
 #endif

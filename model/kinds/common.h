@@ -39,6 +39,10 @@ bool vpc_has_block(const struct vpc *v, const struct cidr *c);
 /* Ports of a rule by protocol: checks and normalises (-1 means all; a missing end is the begin). */
 int ports_check(int protocol, int64_t *from, int64_t *to, const char *code, struct err *e);
 
+/* Same group, direction and meaning? Ports normalised by ports_check(). */
+bool security_group_rule_equal(const struct security_group_rule *a,
+			       const struct security_group_rule *b);
+
 /* Group ids of an interface: empty becomes the VPC's default group; all of that VPC, at most 5. */
 #define GROUPS_PER_ENI 5
 int groups_check(struct txn *t, const char *vpc_id, struct list *groups, const char *field,

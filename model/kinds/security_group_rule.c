@@ -60,16 +60,22 @@ static bool text_equal(const char *a, const char *b)
 	return !a || !b ? a == b : !strcmp(a, b);
 }
 
+bool security_group_rule_equal(const struct security_group_rule *a,
+			       const struct security_group_rule *b)
+{
+	return text_equal(a->group_id, b->group_id) && a->is_egress == b->is_egress &&
+	       a->ip_protocol == b->ip_protocol && a->from_port == b->from_port &&
+	       a->to_port == b->to_port && !cidr_cmp(&a->cidr_ipv4, &b->cidr_ipv4) &&
+	       !cidr_cmp(&a->cidr_ipv6, &b->cidr_ipv6) &&
+	       text_equal(a->referenced_group_id, b->referenced_group_id);
+}
+
 static bool is_same(const void *arg, const struct object *o)
 {
-	const struct security_group_rule *r = arg, *other = AS_CONST(security_group_rule, o);
+	const struct security_group_rule *r = arg;
 
-	return strcmp(r->o.id, o->id) && text_equal(r->group_id, other->group_id) &&
-	       r->is_egress == other->is_egress && r->ip_protocol == other->ip_protocol &&
-	       r->from_port == other->from_port && r->to_port == other->to_port &&
-	       !cidr_cmp(&r->cidr_ipv4, &other->cidr_ipv4) &&
-	       !cidr_cmp(&r->cidr_ipv6, &other->cidr_ipv6) &&
-	       text_equal(r->referenced_group_id, other->referenced_group_id);
+	return strcmp(r->o.id, o->id) &&
+	       security_group_rule_equal(r, AS_CONST(security_group_rule, o));
 }
 
 static bool counts_as(const struct security_group_rule *r, bool v6)

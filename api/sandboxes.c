@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT
+ * Instances, functions and internet hosts as what they have in common: sandboxes.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/request.h"
+
+static struct json *hook_members(const struct request *rq, const char *id)
+{
+	const struct api_hooks *h = &rq->api->cfg.hooks;
+
+	return h->sandbox ? h->sandbox(h->arg, id) : NULL;
+}
+
+static char *command_text(const struct sandbox *sb)
+{
+	cleanup_buf struct buf b = {0};
+
+	for (size_t i = 0; i < sb->command.n; i++)
+		buf_printf(&b, "%s%s", i ? " " : "", ((char **)sb->command.v)[i]);
+	return buf_take(&b);
+}
+
+static const char *eni_of(const struct object *o)
+{
+	if (o->kind->kind == KIND_INSTANCE)
+		return AS_CONST(instance, o)->network_interface_id;
+	return o->kind->kind == KIND_FUNCTION ? AS_CONST(function, o)->network_interface_id : NULL;
+}
+
+static void add_addresses(const struct model *m, const struct object *o, struct json *out)
+{
+	const char *id = eni_of(o);
+	const struct object *eni = id ? model_get(m, id) : NULL;
+	const struct elastic_ip *eip = id ? model_eni_elastic_ip(m, id) : NULL;
+	char text[IP_STRLEN];
+
+	if (o->kind->kind == KIND_INTERNET_HOST) {
+		ip_format(&AS_CONST(internet_host, o)->address, text);
+		json_set_str(out, "PrivateIpAddress", text);
+		json_set_str(out, "PublicIp", text);
+	}
+	if (eni) {
+		ip_format(&AS_CONST(network_interface, eni)->private_ip_address, text);
+		json_set_str(out, "PrivateIpAddress", text);
+		json_set_str(out, "SubnetId", AS_CONST(network_interface, eni)->subnet_id);
+		json_set_str(out, "VpcId", model_object_vpc(m, eni));
+	}
+	if (eip)
+		json_set_str(out, "PublicIp", ip_format(&eip->public_ip, text));
+}
+
+static struct json *sandbox_json(const struct request *rq, const struct object *o, bool paths)
+{
+	const struct sandbox *sb = object_sandbox_const(o);
+	cleanup_json struct json *more = hook_members(rq, o->id);
+	cleanup_free char *command = command_text(sb);
+	struct json *j = json_new_obj();
+
+	json_set_str(j, "Id", o->id);
+	json_set_str(j, "Name", o->name);
+	json_set_str(j, "Kind", o->kind->name);
+	json_set_str(j, "State", sb->state);
+	json_set_str(j, "StateReason", sb->state_reason);
+	add_addresses(request_model(rq), o, j);
+	json_set_str(j, "Command", command);
+	json_set_num(j, "ExitCode", (double)sb->exit_code);
+	json_set_str(j, "Lab", o->lab);
+	if (json_get(more, "Pid"))
+		json_set(j, "Pid", json_detach(more, "Pid"));
+	if (paths)
+		json_merge(j, more);
+	return j;
+}
+
+void get_sandboxes(struct request *rq)
+{
+	static const enum kind_id kinds_[] = {KIND_INSTANCE, KIND_FUNCTION, KIND_INTERNET_HOST};
+	struct json *out = json_new_obj(), *items = json_new_arr();
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds_); i++)
+		model_for_each (o, request_model(rq), kinds_[i])
+			json_append(items, sandbox_json(rq, o, false));
+	json_set(out, "Items", items);
+	json_set_num(out, "Revision", (double)store_revision(rq->api->cfg.store));
+	succeed(rq, 200, out);
+}
+
+static const struct object *path_sandbox(struct request *rq)
+{
+	static const enum kind_id tried[] = {KIND_INSTANCE, KIND_FUNCTION, KIND_INTERNET_HOST};
+	const struct object *o, *found = NULL;
+	size_t n = 0;
+
+	/* Other kinds may have the name too: a sandbox is meant here. */
+	for (size_t i = 0; i < ARRAY_SIZE(tried); i++)
+		if (!model_resolve(request_model(rq), tried[i], rq->segments[2], NULL, &o, NULL)) {
+			found = o;
+			n++;
+		}
+	if (n == 1)
+		return found;
+	/* None, or several: the search over all kinds says it best. */
+	found = path_object(rq, NULL, rq->segments[2]);
+	if (found)
+		fail_with(rq, 404, "InvalidInstanceID.NotFound", "%s %s is no sandbox",
+			  found->kind->name, rq->segments[2]);
+	return NULL;
+}
+
+void get_sandbox(struct request *rq)
+{
+	const struct object *o = path_sandbox(rq);
+
+	if (o)
+		succeed(rq, 200, sandbox_json(rq, o, true));
+}
+
+/* ---- logs ---- */
+
+struct log {
+	char *path;
+	int fd;
+	bool follow;
+	char id[40];
+};
+
+/* Where the last n lines begin. */
+static off_t tail_offset(int fd, long n)
+{
+	off_t pos = lseek(fd, 0, SEEK_END);
+	char chunk[4096];
+	long lines = -1;
+
+	while (pos > 0 && n > 0) {
+		size_t len = pos < (off_t)sizeof(chunk) ? (size_t)pos : sizeof(chunk);
+
+		pos -= (off_t)len;
+		if (pread(fd, chunk, len, pos) != (ssize_t)len)
+			return 0;
+		for (size_t i = len; i > 0; i--)
+			/* The newline at the very end ends a line; the others begin one. */
+			if (chunk[i - 1] == '\n' && ++lines == n)
+				return pos + (off_t)i;
+		if (lines < 0)
+			lines = 0; /* the last line is not finished */
+	}
+	return pos;
+}
+
+static bool next_log(struct stream *s, struct buf *out)
+{
+	struct log *l = s->arg;
+	char chunk[16384];
+	ssize_t n;
+
+	if (l->fd < 0)
+		l->fd = open(l->path, O_RDONLY | O_CLOEXEC);
+	while (l->fd >= 0 && out->len < 65536 && (n = read(l->fd, chunk, sizeof(chunk))) > 0)
+		buf_add(out, chunk, (size_t)n);
+	if (!l->follow)
+		return out->len > 0;
+	return model_get(store_model(s->api->cfg.store), l->id) != NULL;
+}
+
+static void done_log(struct stream *s)
+{
+	struct log *l = s->arg;
+
+	if (l->fd >= 0)
+		close(l->fd);
+	free(l->path);
+}
+
+void get_sandbox_logs(struct request *rq)
+{
+	const struct object *o = path_sandbox(rq);
+	cleanup_json struct json *more = o ? hook_members(rq, o->id) : NULL;
+	const char *path = json_str(json_get(more, "LogFile")), *tail = query_get(rq, "tail");
+	char *end = NULL;
+	long lines = tail ? strtol(tail, &end, 10) : -1;
+	struct log *l;
+
+	if (!o)
+		return;
+	if (tail && (*end || !*tail || lines < 0)) {
+		fail_with(rq, 400, "InvalidParameterValue", "tail is a number of lines");
+		return;
+	}
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return fail_with(rq, 500, "InternalError", "out of memory");
+	l->path = strdup(path ? path : "/dev/null");
+	l->fd = open(l->path, O_RDONLY | O_CLOEXEC);
+	l->follow = query_is_set(rq, "follow");
+	memcpy(l->id, o->id, sizeof(l->id));
+	if (l->fd >= 0 && tail)
+		lseek(l->fd, tail_offset(l->fd, lines), SEEK_SET);
+	stream_start(rq, "text/plain; charset=utf-8", next_log, done_log, l);
+}
