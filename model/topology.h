@@ -10,7 +10,7 @@
 
 /* One fault of a file. */
 struct fault {
-	char pointer[256]; /* RFC 6901, into the file */
+	char pointer[256];  /* RFC 6901, into the file */
 	unsigned line, col; /* from 1; 0: unknown */
 	struct err err;
 };
@@ -25,9 +25,10 @@ enum plan_op { PLAN_CREATE, PLAN_UPDATE, PLAN_REPLACE, PLAN_DELETE };
 struct plan_step {
 	enum plan_op op;
 	enum kind_id kind;
-	char id[40];	/* "" for creations in a dry run */
-	char *name;	/* "shop/private-a" */
-	char *detail;	/* "CidrBlock is immutable", changed fields "MapPublicIpOnLaunch: false -> true" */
+	char id[40];  /* "" for creations in a dry run */
+	char *name;   /* "shop/private-a" */
+	char *detail; /* "CidrBlock is immutable", changed fields "MapPublicIpOnLaunch: false ->
+			 true" */
 };
 struct plan_steps {
 	size_t n;
@@ -49,9 +50,6 @@ int topology_unload(struct txn *t, const char *lab, struct plan_steps *ret_steps
 /* The lab (NULL: everything) as a topology document; canonical: long forms for rules and routes. */
 int topology_export(const struct model *m, const char *lab, bool canonical, struct json **ret,
 		    struct err *e);
-
-/* The file's Tests block, checked for form only in this version; NULL: none. */
-struct json *topology_json_schema(void);
 
 /* "tcp 5432 from orders" to a security group rule's spec and back. *ret_egress: "to". */
 int rule_parse(const char *text, struct json **ret_spec, struct err *e);

@@ -1,0 +1,858 @@
+/* SPDX-License-Identifier: MIT
+ * Loading and unloading labs. See topology_load.h.
+ *
+ * References may be circular in a file (a subnet's table routes to a NAT gateway that lies in the
+ * subnet), so some fields are set in a second pass, once everything exists.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/buf.h"
+#include "model/topology_load.h"
+#include "model/types.h"
+
+/* In the order of creation; deletion runs backwards. */
+static const enum kind_id order[] = {
+	KIND_VPC,	  KIND_INTERNET_GATEWAY, KIND_SUBNET,	     KIND_SECURITY_GROUP,
+	KIND_NETWORK_ACL, KIND_ELASTIC_IP,	 KIND_NAT_GATEWAY,   KIND_NETWORK_INTERFACE,
+	KIND_INSTANCE,	  KIND_FUNCTION,	 KIND_INTERNET_HOST, KIND_ROUTE_TABLE,
+	KIND_HOSTED_ZONE};
+
+static bool is_nested(enum kind_id kind)
+{
+	return kind == KIND_SUBNET || kind == KIND_ROUTE_TABLE || kind == KIND_INTERNET_GATEWAY ||
+	       kind == KIND_NAT_GATEWAY || kind == KIND_SECURITY_GROUP || kind == KIND_NETWORK_ACL;
+}
+
+bool object_came_along(const struct object *o)
+{
+	switch (o->kind->kind) {
+	case KIND_ROUTE_TABLE:
+		return AS_CONST(route_table, o)->main;
+	case KIND_NETWORK_ACL:
+		return AS_CONST(network_acl, o)->is_default;
+	case KIND_SECURITY_GROUP:
+		return !strcmp(AS_CONST(security_group, o)->group_name, "default");
+	case KIND_NETWORK_INTERFACE:
+		return AS_CONST(network_interface, o)->attachment_id != NULL;
+	case KIND_ELASTIC_IP:
+		return AS_CONST(elastic_ip, o)->auto_assigned;
+	default:
+		return false;
+	}
+}
+
+static const char *vpc_name_of(const struct model *m, const struct object *o)
+{
+	const char *id = is_nested(o->kind->kind) ? model_object_vpc(m, o) : NULL;
+	const struct object *v = id ? model_get(m, id) : NULL;
+
+	return v ? v->name : NULL;
+}
+
+char *object_label(const struct model *m, const struct object *o)
+{
+	const char *vpc = vpc_name_of(m, o), *name = o->name ? o->name : o->id;
+	char *label;
+
+	if (asprintf(&label, "%s%s%s", vpc ? vpc : "", vpc ? "/" : "", name) < 0)
+		return NULL;
+	return label;
+}
+
+static bool of_lab(const struct object *o, const char *lab)
+{
+	return o->lab && !strcmp(o->lab, lab);
+}
+
+/* ---- deleting with what depends on it ---- */
+
+static int delete_deep(struct txn *t, const char *lab, const char *id, struct err *e);
+
+static int patch_null(struct txn *t, const char *id, const char *field, struct err *e)
+{
+	cleanup_json struct json *patch = json_new_obj();
+
+	json_set(patch, field, json_new_null());
+	return txn_update(t, id, patch, e);
+}
+
+static bool equal(const char *a, const char *b)
+{
+	return a && b && !strcmp(a, b);
+}
+
+/* A referrer lets go of id: by forgetting it where that is possible, otherwise by going too. */
+static int let_go(struct txn *t, const char *lab, const struct object *o, const char *id,
+		  struct err *e)
+{
+	const struct kind *k = kind_of_id(id);
+
+	switch (o->kind->kind) {
+	case KIND_SUBNET:
+		if (equal(AS_CONST(subnet, o)->route_table_id, id))
+			return patch_null(t, o->id, "RouteTableId", e);
+		if (equal(AS_CONST(subnet, o)->network_acl_id, id))
+			return patch_null(t, o->id, "NetworkAclId", e);
+		break;
+	case KIND_NETWORK_INTERFACE:
+		if (AS_CONST(network_interface, o)->attachment_id)
+			return 0; /* its holder is asked */
+		break;
+	case KIND_INSTANCE:
+	case KIND_FUNCTION:
+		if (k == kinds[KIND_SECURITY_GROUP])
+			return patch_null(t, o->id, "SecurityGroupIds", e);
+		break;
+	default:
+		break;
+	}
+	return delete_deep(t, lab, o->id, e);
+}
+
+struct ids {
+	size_t n, cap;
+	char (*v)[40];
+};
+
+static void ids_add(void *arg, const struct object *o)
+{
+	struct ids *ids = arg;
+
+	if (ids->n == ids->cap) {
+		size_t cap = ids->cap ? 2 * ids->cap : 16;
+		void *v = reallocarray(ids->v, cap, sizeof(*ids->v));
+
+		if (!v)
+			return;
+		ids->v = v;
+		ids->cap = cap;
+	}
+	memcpy(ids->v[ids->n++], o->id, sizeof(*ids->v));
+}
+
+/* Public addresses keep interfaces and gateways busy without referring to them the usual way. */
+static int release_addresses(struct txn *t, const char *lab, const char *vpc_id, struct err *e)
+{
+	struct ids ids = {0};
+	int rc = 0;
+
+	model_for_each (o, txn_model(t), KIND_ELASTIC_IP)
+		ids_add(&ids, o);
+	for (size_t i = 0; !rc && i < ids.n; i++) {
+		const struct object *o = model_get(txn_model(t), ids.v[i]);
+		const char *eni_id = o ? AS_CONST(elastic_ip, o)->network_interface_id : NULL;
+		const struct object *eni = eni_id ? model_get(txn_model(t), eni_id) : NULL;
+		const char *holder = eni ? AS_CONST(network_interface, eni)->attachment_id : NULL;
+
+		if (!eni || !of_lab(o, lab) || !equal(model_object_vpc(txn_model(t), eni), vpc_id))
+			continue;
+		if (AS_CONST(network_interface, eni)->interface_type == INTERFACE_NAT_GATEWAY ||
+		    AS_CONST(elastic_ip, o)->auto_assigned)
+			rc = delete_deep(t, lab, holder, e);
+		else
+			rc = patch_null(t, o->id, "NetworkInterfaceId", e);
+	}
+	free(ids.v);
+	return rc;
+}
+
+static int prepare_delete(struct txn *t, const char *lab, const struct object *o, struct err *e)
+{
+	if (o->kind->kind == KIND_INTERNET_GATEWAY && AS_CONST(internet_gateway, o)->vpc_id)
+		return release_addresses(t, lab, AS_CONST(internet_gateway, o)->vpc_id, e);
+	return 0;
+}
+
+static bool holds_back(const struct err *e)
+{
+	return !strcmp(e->code, "DependencyViolation") ||
+	       !strcmp(e->code, "InvalidIPAddress.InUse") ||
+	       !strcmp(e->code, "InvalidNetworkInterface.InUse");
+}
+
+static int free_from_referrers(struct txn *t, const char *lab, const char *id, struct err *e)
+{
+	struct ids ids = {0};
+	int rc = 0;
+
+	model_referrers(txn_model(t), id, KIND_NONE, ids_add, &ids);
+	for (size_t i = 0; !rc && i < ids.n; i++) {
+		const struct object *o = model_get(txn_model(t), ids.v[i]);
+
+		if (!o || object_came_along(o))
+			continue;
+		if (!of_lab(o, lab))
+			rc = err_set(e, -EBUSY, "DependencyViolation", "",
+				     "%s is used by %s %s (%s), which is not of lab %s", id,
+				     o->kind->name, o->id, o->name ? o->name : "unnamed", lab);
+		else
+			rc = let_go(t, lab, o, id, e);
+	}
+	free(ids.v);
+	return rc;
+}
+
+static int delete_deep(struct txn *t, const char *lab, const char *id, struct err *e)
+{
+	const struct object *o = model_get(txn_model(t), id);
+	char own[40];
+	int rc;
+
+	if (!o)
+		return 0;
+	memcpy(own, o->id, sizeof(own)); /* o may move */
+	rc = prepare_delete(t, lab, o, e);
+	if (!rc)
+		rc = txn_delete(t, own, e);
+	if (!rc || !holds_back(e))
+		return rc;
+	o = model_get(txn_model(t), own);
+	if (o && o->kind->kind == KIND_ELASTIC_IP && AS_CONST(elastic_ip, o)->network_interface_id)
+		patch_null(t, own, "NetworkInterfaceId", NULL);
+	rc = free_from_referrers(t, lab, own, e);
+	return rc ? rc : txn_delete(t, own, e);
+}
+
+/* ---- entries and objects ---- */
+
+static const char *entry_vpc_id(struct load *l, const struct entry *e)
+{
+	struct entry *v = e->vpc ? entry_find(l, KIND_VPC, e->vpc, NULL) : NULL;
+
+	return v && v->id[0] ? v->id : NULL;
+}
+
+/* The object that an entry had when the lab was loaded last. */
+static const struct object *existing(struct load *l, const struct entry *e)
+{
+	const struct model *m = txn_model(l->t);
+	bool is_main = json_bool(json_get(e->body, "Main"));
+	const char *vpc = entry_vpc_id(l, e);
+
+	model_for_each (o, m, e->kind) {
+		if (!of_lab(o, l->lab) || (e->vpc && !equal(model_object_vpc(m, o), vpc)))
+			continue;
+		if (e->kind == KIND_ROUTE_TABLE && AS_CONST(route_table, o)->main != is_main)
+			continue;
+		if (is_main ||
+		    (equal(o->name, e->name) &&
+		     (e->kind != KIND_ELASTIC_IP || !AS_CONST(elastic_ip, o)->auto_assigned)))
+			return o;
+	}
+	return NULL;
+}
+
+static const struct entry *entry_of(struct load *l, const struct object *o)
+{
+	const char *vpc = vpc_name_of(txn_model(l->t), o);
+
+	if (!o->name)
+		return NULL;
+	if (is_nested(o->kind->kind) && !vpc)
+		return NULL;
+	return entry_find(l, o->kind->kind, o->name, vpc);
+}
+
+/* What the lab has and the file has not goes first: its names and ranges may be taken again. */
+static void prune(struct load *l)
+{
+	for (size_t k = ARRAY_SIZE(order); k-- > 0;) {
+		struct ids ids = {0};
+
+		model_for_each (o, txn_model(l->t), order[k])
+			if (of_lab(o, l->lab) && !object_came_along(o) && !entry_of(l, o))
+				ids_add(&ids, o);
+		for (size_t i = 0; i < ids.n; i++) {
+			struct err e;
+
+			if (delete_deep(l->t, l->lab, ids.v[i], &e))
+				fault_add(l, "", NULL, false, &e);
+		}
+		free(ids.v);
+	}
+}
+
+/* ---- faults of an entry ---- */
+
+/* "SecurityGroupIds/0" of the kind is "SecurityGroups/0" of the file; false: the file has no key.
+ */
+static bool file_path(const struct entry *e, const char *field, char *ret, size_t len)
+{
+	size_t n = strcspn(field, "/");
+
+	for (const struct key *k = block_keys(e->kind); k->key; k++)
+		if (k->field && strlen(k->field) == n && !strncmp(k->field, field, n)) {
+			snprintf(ret, len, "%s%s", k->key, field + n);
+			return true;
+		}
+	return false;
+}
+
+/* "Routes/1/GatewayId" is the value of the second destination. */
+static void route_path(const struct entry *e, char *path, size_t len)
+{
+	const struct json *routes = json_get(e->body, "Routes");
+	char key[200];
+	unsigned i;
+
+	if (json_type(routes) != JSON_OBJECT || sscanf(path, "Routes/%u", &i) != 1)
+		return;
+	json_for_each (r, routes)
+		if (!i--)
+			snprintf(path, len, "Routes/%s",
+				 pointer_escape(json_key(r), key, sizeof(key)));
+}
+
+static void entry_fault(struct load *l, struct entry *e, const struct err *err)
+{
+	char path[256] = "";
+
+	e->failed = true;
+	if (err->field[0] && file_path(e, err->field, path, sizeof(path)) &&
+	    e->kind == KIND_ROUTE_TABLE)
+		route_path(e, path, sizeof(path));
+	/* Of two that collide, the one that comes later is at fault. */
+	fault_add(l, e->pointer, path, false, err);
+}
+
+static bool is_failed(struct load *l, enum kind_id kind, const char *name, const char *vpc)
+{
+	const char *slash = strchr(name, '/');
+	struct entry *e = NULL;
+
+	if (slash) {
+		cleanup_free char *scope = strndup(name, (size_t)(slash - name));
+
+		e = scope ? entry_find(l, kind, slash + 1, scope) : NULL;
+	}
+	if (!e)
+		e = entry_find(l, kind, name, vpc);
+	if (!e && !vpc)
+		e = entry_find(l, kind, name, NULL);
+	return e && e->failed;
+}
+
+static bool value_failed(struct load *l, const struct field *f, const struct json *v,
+			 const char *vpc)
+{
+	if (f->type == T_REF && json_str(v))
+		return is_failed(l, f->ref, json_str(v), vpc);
+	if (f->type == T_LIST)
+		json_for_each (it, v)
+			if (value_failed(l, f->elem, it, vpc))
+				return true;
+	if (f->type == T_RECORD)
+		field_for_each (m, f->fields)
+			if (value_failed(l, m, json_get(v, m->name), vpc))
+				return true;
+	return false;
+}
+
+/* A reference to what has a fault already is no fault of its own. */
+static bool depends_on_failed(struct load *l, const struct entry *e)
+{
+	if (e->vpc && is_failed(l, KIND_VPC, e->vpc, NULL))
+		return true;
+	field_for_each (f, kinds[e->kind]->fields)
+		if (value_failed(l, f, json_get(e->spec, f->name), e->vpc))
+			return true;
+	return false;
+}
+
+/* ---- making an entry hold ---- */
+
+static bool in_second_pass(enum kind_id kind, const char *field)
+{
+	if (kind == KIND_SUBNET)
+		return !strcmp(field, "RouteTableId") || !strcmp(field, "NetworkAclId");
+	if (kind == KIND_ELASTIC_IP)
+		return !strcmp(field, "NetworkInterfaceId") || !strcmp(field, "PrivateIpAddress");
+	return false;
+}
+
+/* As a merge patch: what the map has and `wanted` has not becomes null. */
+static struct json *map_patch(const struct map *has, const struct json *wanted)
+{
+	struct json *patch = wanted ? json_copy(wanted) : json_new_obj();
+
+	for (size_t i = 0; i < has->n; i++)
+		if (!json_get(wanted, has->keys[i]))
+			json_set(patch, has->keys[i], json_new_null());
+	return patch;
+}
+
+/* What the file does not say has its default again. */
+static struct json *make_patch(const struct object *o, const struct json *spec)
+{
+	struct json *patch = json_new_obj();
+
+	field_for_each (f, o->kind->fields) {
+		const struct json *v = json_get(spec, f->name);
+
+		if ((f->flags & COMPUTED) || in_second_pass(o->kind->kind, f->name))
+			continue;
+		if (f->type == T_MAP)
+			json_set(patch, f->name, map_patch(field_at_const(f, o), v));
+		else if (v)
+			json_set(patch, f->name, json_copy(v));
+		else if (!(f->flags & (IMMUTABLE | ALLOCATED | REQUIRED)))
+			json_set(patch, f->name, json_new_null());
+	}
+	json_set(patch, "Tags", map_patch(&o->tags, json_get(spec, "Tags")));
+	return patch;
+}
+
+static struct json *make_spec(struct load *l, const struct entry *e)
+{
+	struct json *spec = json_copy(e->spec), *tags = json_get(spec, "Tags");
+
+	if (!tags) {
+		tags = json_new_obj();
+		json_set(spec, "Tags", tags);
+	}
+	if (json_type(tags) == JSON_OBJECT)
+		json_set_str(tags, "Name", e->name);
+	if (e->kind == KIND_SUBNET) {
+		json_set(spec, "RouteTableId", NULL);
+		json_set(spec, "NetworkAclId", NULL);
+	}
+	if (is_nested(e->kind) && e->kind != KIND_NAT_GATEWAY)
+		json_set_str(spec, "VpcId", entry_vpc_id(l, e));
+	return spec;
+}
+
+static int create_entry(struct load *l, struct entry *e, const struct json *spec, struct err *err)
+{
+	const struct object *o;
+	int rc = txn_create(l->t, kinds[e->kind], spec, entry_vpc_id(l, e), &o, err);
+
+	if (!rc)
+		memcpy(e->id, o->id, sizeof(e->id));
+	return rc;
+}
+
+static int update_entry(struct load *l, struct entry *e, const struct object *o,
+			const struct json *spec, struct err *err)
+{
+	cleanup_json struct json *patch = make_patch(o, spec);
+	int rc;
+
+	memcpy(e->id, o->id, sizeof(e->id));
+	rc = txn_update(l->t, e->id, patch, err);
+	if (rc != -EPERM)
+		return rc;
+	/* Immutable: another object takes its place. */
+	rc = delete_deep(l->t, l->lab, e->id, err);
+	e->id[0] = 0;
+	return rc ? rc : create_entry(l, e, spec, err);
+}
+
+static void apply_entry(struct load *l, struct entry *e)
+{
+	const struct object *o;
+	cleanup_json struct json *spec = NULL;
+	struct err err;
+
+	if (e->failed || depends_on_failed(l, e)) {
+		e->failed = true;
+		return;
+	}
+	spec = make_spec(l, e);
+	o = existing(l, e);
+	if (o ? update_entry(l, e, o, spec, &err) : create_entry(l, e, spec, &err))
+		entry_fault(l, e, &err);
+}
+
+static void apply_kind(struct load *l, enum kind_id kind)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i].kind == kind)
+			apply_entry(l, &l->v[i]);
+}
+
+/* ---- the second pass ---- */
+
+static void apply_subnet_refs(struct load *l, struct entry *e)
+{
+	static const char *const fields[] = {"RouteTableId", "NetworkAclId"};
+	cleanup_json struct json *patch = json_new_obj();
+	struct err err;
+
+	if (e->failed || depends_on_failed(l, e))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		const struct json *v = json_get(e->spec, fields[i]);
+
+		json_set(patch, fields[i], v ? json_copy(v) : json_new_null());
+	}
+	if (txn_update(l->t, e->id, patch, &err))
+		entry_fault(l, e, &err);
+}
+
+/* The elastic IP that an instance's entry asks for; NULL: none. */
+static struct entry *instance_eip(struct load *l, const struct entry *e)
+{
+	const char *name = json_str(json_get(e->body, "ElasticIp"));
+
+	if (!name && json_get(e->body, "PublicIp"))
+		name = e->name;
+	return name ? entry_find(l, KIND_ELASTIC_IP, name, NULL) : NULL;
+}
+
+static const char *instance_eni(struct load *l, const struct entry *e)
+{
+	const struct object *o = e->id[0] ? model_get(txn_model(l->t), e->id) : NULL;
+
+	return o ? AS_CONST(instance, o)->network_interface_id : NULL;
+}
+
+static bool is_wanted(struct load *l, const char *eip_id, const char *eni)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct entry *eip =
+			l->v[i].kind == KIND_INSTANCE ? instance_eip(l, &l->v[i]) : NULL;
+
+		if (eip && equal(eip->id, eip_id) && equal(instance_eni(l, &l->v[i]), eni))
+			return true;
+	}
+	return false;
+}
+
+/* Associations that the file does not want go first, so that addresses may change places. */
+static void disassociate(struct load *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct entry *e = &l->v[i];
+		const struct object *o = e->id[0] ? model_get(txn_model(l->t), e->id) : NULL;
+		const char *eni = o && e->kind == KIND_ELASTIC_IP
+					  ? AS_CONST(elastic_ip, o)->network_interface_id
+					  : NULL;
+		const struct object *at = eni ? model_get(txn_model(l->t), eni) : NULL;
+		struct err err;
+
+		if (!at ||
+		    AS_CONST(network_interface, at)->interface_type == INTERFACE_NAT_GATEWAY ||
+		    is_wanted(l, e->id, eni))
+			continue;
+		if (patch_null(l->t, e->id, "NetworkInterfaceId", &err))
+			entry_fault(l, e, &err);
+	}
+}
+
+static void associate(struct load *l, struct entry *e)
+{
+	const char *name = json_str(json_get(e->body, "ElasticIp")), *eni = instance_eni(l, e);
+	struct entry *eip = instance_eip(l, e);
+	cleanup_json struct json *patch = json_new_obj();
+	struct err err;
+
+	if (name && !eip) {
+		fault_format(l, e->pointer, "ElasticIp", false, "InvalidAllocationID.NotFound",
+			     "no elastic IP %.64s in this file", name);
+		return;
+	}
+	if (!eip || eip->failed || e->failed || !eni)
+		return;
+	json_set_str(patch, "NetworkInterfaceId", eni);
+	if (txn_update(l->t, eip->id, patch, &err))
+		fault_add(l, e->pointer, name ? "ElasticIp" : "PublicIp", false, &err);
+}
+
+/* ---- rules and records: sets that belong to an entry ---- */
+
+static void delete_others(struct load *l, struct entry *e, const struct ids *all,
+			  const struct ids *kept)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		bool keep = false;
+		struct err err;
+
+		for (size_t j = 0; j < kept->n && !keep; j++)
+			keep = !strcmp(all->v[i], kept->v[j]);
+		if (!keep && txn_delete(l->t, all->v[i], &err))
+			entry_fault(l, e, &err);
+	}
+}
+
+static void own_rules(void *arg, const struct object *o)
+{
+	struct ids *ids = ((void **)arg)[0];
+	const char *group = ((void **)arg)[1];
+
+	if (!strcmp(AS_CONST(security_group_rule, o)->group_id, group))
+		ids_add(ids, o);
+}
+
+static int want_rule(struct load *l, struct entry *e, const struct json *rule, bool egress,
+		     struct ids *kept, struct err *err)
+{
+	cleanup_json struct json *spec = NULL;
+	const struct object *o, *group = model_get(txn_model(l->t), e->id);
+	int rc = 0;
+
+	if (json_str(rule))
+		rc = rule_parse(json_str(rule), &spec, err);
+	else if (json_type(rule) == JSON_OBJECT)
+		spec = json_copy(rule);
+	else
+		rc = err_set(err, -EINVAL, "InvalidPermission.Malformed", "",
+			     "a rule is a text (\"tcp 80 from 0.0.0.0/0\") or an object");
+	if (rc)
+		return rc;
+	if (json_str(rule) && json_bool(json_get(spec, "IsEgress")) != egress)
+		return err_set(err, -EINVAL, "InvalidPermission.Malformed", "",
+			       "\"%.128s\": %s rules say \"%s\"", json_str(rule),
+			       egress ? "egress" : "ingress", egress ? "to" : "from");
+	json_set_bool(spec, "IsEgress", egress);
+	if (json_str(json_get(spec, "ReferencedGroupId")) &&
+	    is_failed(l, KIND_SECURITY_GROUP, json_str(json_get(spec, "ReferencedGroupId")),
+		      e->vpc))
+		return 0;
+	rc = rule_find(txn_model(l->t), group, spec, &o, err);
+	if (rc == -ENOENT && !strcmp(err->code, "InvalidPermission.NotFound")) {
+		json_set_str(spec, "GroupId", e->id);
+		rc = txn_create(l->t, kinds[KIND_SECURITY_GROUP_RULE], spec, entry_vpc_id(l, e), &o,
+				err);
+	}
+	if (!rc)
+		ids_add(kept, o);
+	return rc;
+}
+
+static void want_rules(struct load *l, struct entry *e, bool egress, struct ids *kept)
+{
+	const char *key = egress ? "Egress" : "Ingress";
+	const struct json *rules = json_get(e->body, key);
+	cleanup_json struct json *defaults = json_new_arr();
+	size_t i = 0;
+
+	if (!rules) {
+		if (egress)
+			json_append(defaults, json_new_str("all to 0.0.0.0/0"));
+		else if (!strcmp(e->name, "default"))
+			json_append(defaults, json_new_str("all from default"));
+		rules = defaults;
+	}
+	if (json_type(rules) != JSON_ARRAY) {
+		fault_format(l, e->pointer, key, false, "InvalidParameterValue",
+			     "must be an array of rules");
+		return;
+	}
+	json_for_each (rule, rules) {
+		char tail[64];
+		struct err err;
+
+		snprintf(tail, sizeof(tail), "%s/%zu", key, i++);
+		if (want_rule(l, e, rule, egress, kept, &err))
+			fault_add(l, e->pointer, tail, false, &err);
+	}
+}
+
+static void sync_rules(struct load *l, struct entry *e)
+{
+	struct ids all = {0}, kept = {0};
+	void *arg[] = {&all, e->id};
+
+	if (e->failed)
+		return;
+	model_referrers(txn_model(l->t), e->id, KIND_SECURITY_GROUP_RULE, own_rules, arg);
+	want_rules(l, e, false, &kept);
+	want_rules(l, e, true, &kept);
+	delete_others(l, e, &all, &kept);
+	free(all.v);
+	free(kept.v);
+}
+
+struct record_search {
+	const char *name, *type;
+	const struct object *found;
+};
+
+static void find_record(void *arg, const struct object *o)
+{
+	struct record_search *s = arg;
+	const struct record_set *r = AS_CONST(record_set, o);
+
+	if (!strcasecmp(r->record_name, s->name) && !strcasecmp(r->type, s->type))
+		s->found = o;
+}
+
+/* "pg CNAME": "db.shop.test", or a list, or {"TTL": 60, "Values": [...]}. */
+static struct json *record_spec(const struct json *record, const char *name, const char *type)
+{
+	struct json *spec = json_new_obj(), *values = json_new_arr();
+
+	json_set_str(spec, "RecordName", name);
+	json_set_str(spec, "Type", type);
+	if (json_type(record) == JSON_OBJECT) {
+		json_for_each (m, record)
+			json_set(spec, json_key(m), json_copy(m));
+		json_free(values);
+		return spec;
+	}
+	if (json_type(record) == JSON_ARRAY)
+		json_for_each (v, record)
+			json_append(values, json_copy(v));
+	else
+		json_append(values, json_copy(record));
+	json_set(spec, "Values", values);
+	return spec;
+}
+
+static int want_record(struct load *l, struct entry *e, const struct json *record, struct ids *kept,
+		       struct err *err)
+{
+	cleanup_free char *name = strdup(json_key(record));
+	char *type = name ? strrchr(name, ' ') : NULL;
+	cleanup_json struct json *spec = NULL;
+	struct record_search s = {.name = name};
+	int rc;
+
+	if (!type || type == name)
+		return err_set(err, -EINVAL, "InvalidChangeBatch", "",
+			       "\"%.64s\": a record's key is NAME TYPE, as in \"db A\"",
+			       json_key(record));
+	*type++ = 0;
+	s.type = type;
+	spec = record_spec(record, name, type);
+	model_referrers(txn_model(l->t), e->id, KIND_RECORD_SET, find_record, &s);
+	if (s.found) {
+		cleanup_json struct json *patch = json_new_obj();
+		const struct json *ttl = json_get(spec, "TTL");
+
+		ids_add(kept, s.found);
+		json_set(patch, "Values", json_copy(json_get(spec, "Values")));
+		json_set(patch, "TTL", ttl ? json_copy(ttl) : json_new_null());
+		return txn_update(l->t, s.found->id, patch, err);
+	}
+	json_set_str(spec, "HostedZoneId", e->id);
+	rc = txn_create(l->t, kinds[KIND_RECORD_SET], spec, NULL, &s.found, err);
+	if (!rc)
+		ids_add(kept, s.found);
+	return rc;
+}
+
+static void sync_records(struct load *l, struct entry *e)
+{
+	const struct json *records = json_get(e->body, "Records");
+	char pointer[sizeof(e->pointer) + 16], key[200];
+	struct ids all = {0}, kept = {0};
+
+	if (e->failed)
+		return;
+	snprintf(pointer, sizeof(pointer), "%.240s/Records", e->pointer);
+	if (records && json_type(records) != JSON_OBJECT) {
+		fault_format(l, e->pointer, "Records", false, "InvalidParameterValue",
+			     "must be an object: {\"db A\": \"10.0.0.5\"}");
+		return;
+	}
+	model_referrers(txn_model(l->t), e->id, KIND_RECORD_SET, ids_add, &all);
+	json_for_each (record, records) {
+		struct err err;
+
+		if (want_record(l, e, record, &kept, &err))
+			fault_add(l, pointer, pointer_escape(json_key(record), key, sizeof(key)),
+				  false, &err);
+	}
+	delete_others(l, e, &all, &kept);
+	free(all.v);
+	free(kept.v);
+}
+
+static void each_entry(struct load *l, enum kind_id kind, void (*fn)(struct load *, struct entry *))
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i].kind == kind)
+			fn(l, &l->v[i]);
+}
+
+/* A main table that the file does not name any more has no routes but the local ones. */
+static void reset_main_tables(struct load *l)
+{
+	struct ids ids = {0};
+
+	model_for_each (o, txn_model(l->t), KIND_ROUTE_TABLE)
+		if (of_lab(o, l->lab) && AS_CONST(route_table, o)->main &&
+		    AS_CONST(route_table, o)->routes.n && !entry_of(l, o))
+			ids_add(&ids, o);
+	for (size_t i = 0; i < ids.n; i++)
+		patch_null(l->t, ids.v[i], "Routes", NULL);
+	free(ids.v);
+}
+
+static void apply_all(struct load *l)
+{
+	prune(l);
+	reset_main_tables(l);
+	for (size_t k = 0; k < ARRAY_SIZE(order); k++) {
+		if (order[k] == KIND_ROUTE_TABLE) {
+			/* Everything that a rule or route may name is there now. */
+			each_entry(l, KIND_SECURITY_GROUP, sync_rules);
+			disassociate(l);
+			each_entry(l, KIND_INSTANCE, associate);
+		}
+		apply_kind(l, order[k]);
+	}
+	each_entry(l, KIND_SUBNET, apply_subnet_refs);
+	each_entry(l, KIND_HOSTED_ZONE, sync_records);
+}
+
+static void load_done(struct load *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		free(l->v[i].name);
+		free(l->v[i].vpc);
+		json_free(l->v[i].spec);
+	}
+	free(l->v);
+	free(l->lab);
+	json_free(l->doc);
+}
+
+int topology_load(struct txn *t, const char *text, size_t len, const char *lab_override,
+		  const char *lab_default, const char *directory, char **ret_lab,
+		  struct plan_steps *ret_steps, struct faults *ret_faults)
+{
+	struct load l = {
+		.t = t, .text = text, .len = len, .directory = directory, .faults = ret_faults};
+	int rc = 0;
+
+	*ret_lab = NULL;
+	*ret_steps = (struct plan_steps){0};
+	*ret_faults = (struct faults){0};
+	topology_read(&l, lab_override, lab_default);
+	if (!ret_faults->n && !l.no_memory) {
+		txn_set_lab(t, l.lab);
+		apply_all(&l);
+	}
+	if (ret_faults->n)
+		rc = ret_faults->v[0].err.rc;
+	else if (l.no_memory)
+		rc = -ENOMEM;
+	else
+		rc = topology_steps(t, ret_steps);
+	*ret_lab = TAKE(l.lab);
+	load_done(&l);
+	return rc;
+}
+
+int topology_unload(struct txn *t, const char *lab, struct plan_steps *ret_steps, struct err *e)
+{
+	*ret_steps = (struct plan_steps){0};
+	for (size_t k = ARRAY_SIZE(order); k-- > 0;) {
+		struct ids ids = {0};
+		int rc = 0;
+
+		model_for_each (o, txn_model(t), order[k])
+			if (of_lab(o, lab) && !object_came_along(o))
+				ids_add(&ids, o);
+		for (size_t i = 0; !rc && i < ids.n; i++)
+			rc = delete_deep(t, lab, ids.v[i], e);
+		free(ids.v);
+		if (rc)
+			return rc;
+	}
+	return topology_steps(t, ret_steps) ? err_sys(e, -ENOMEM, "steps") : 0;
+}

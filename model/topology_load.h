@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ * Loading a topology file, in three steps: the file becomes a list of entries (topology_read.c),
+ * what the lab has and the list has not is deleted, and each entry is made to hold, in the order of
+ * their dependencies (topology.c). Private to model/.
+ */
+#ifndef VPCD_MODEL_TOPOLOGY_LOAD_H
+#define VPCD_MODEL_TOPOLOGY_LOAD_H
+
+#include "model/topology.h"
+
+/* A key of the file and the field of the kind that it stands for; NULL: handled by itself. */
+struct key {
+	const char *key, *field;
+};
+/* Keys of a kind's block, terminated by {0}; NULL for kinds that are no block of their own. */
+const struct key *block_keys(enum kind_id kind);
+
+/* One object that the file wants. */
+struct entry {
+	enum kind_id kind;
+	char *name;
+	char *vpc; /* name of the VPC that it is nested in; NULL: none */
+	char pointer[256];
+	const struct json *body; /* of the file's document; NULL: none */
+	struct json *spec;	 /* what the body says in the kind's own fields */
+	bool failed;		 /* has a fault, or depends on one that has */
+	char id[40];
+};
+
+struct load {
+	struct txn *t;
+	const char *text;
+	size_t len;
+	const char *directory;
+	char *lab;
+	struct json *doc;
+	struct entry *v;
+	size_t n, cap;
+	struct faults *faults;
+	bool no_memory;
+};
+
+/* Parses the text and lists its entries; faults are collected. */
+void topology_read(struct load *l, const char *lab_override, const char *lab_default);
+
+/* Adds a fault at pointer[/tail]; key: the position is the key's, not the value's. */
+void fault_add(struct load *l, const char *pointer, const char *tail, bool key,
+	       const struct err *e);
+void fault_format(struct load *l, const char *pointer, const char *tail, bool key, const char *code,
+		  const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+
+/* NULL: none. vpc NULL: of any. */
+struct entry *entry_find(struct load *l, enum kind_id kind, const char *name, const char *vpc);
+
+/* "a/b" as one segment of a JSON pointer (RFC 6901); returns buf. */
+const char *pointer_escape(const char *key, char *buf, size_t len);
+
+/* Whether an object came along with another and is no entry of a file: a main route table, a
+ * default group or ACL, an attached interface, an automatic address. */
+bool object_came_along(const struct object *o);
+/* Names in a VPC of its own: "shop/web"; otherwise the name, or the id. malloc'd. */
+char *object_label(const struct model *m, const struct object *o);
+
+/* What the transaction did. -ENOMEM. */
+int topology_steps(struct txn *t, struct plan_steps *ret);
+
+#endif

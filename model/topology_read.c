@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: MIT
+ * From a topology file to entries. See topology_load.h.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/buf.h"
+#include "model/suggest.h"
+#include "model/topology_load.h"
+
+/* ---- keys ---- */
+
+static const struct key vpc_keys[] = {{"CidrBlock", "CidrBlock"},
+				      {"SecondaryCidrBlocks", "SecondaryCidrBlocks"},
+				      {"EnableDnsSupport", "EnableDnsSupport"},
+				      {"EnableDnsHostnames", "EnableDnsHostnames"},
+				      {"Tags", "Tags"},
+				      {"InternetGateway", NULL},
+				      {"Subnets", NULL},
+				      {"RouteTables", NULL},
+				      {"NatGateways", NULL},
+				      {"SecurityGroups", NULL},
+				      {"NetworkAcls", NULL},
+				      {0}};
+static const struct key subnet_keys[] = {{"CidrBlock", "CidrBlock"},
+					 {"AvailabilityZone", "AvailabilityZone"},
+					 {"MapPublicIpOnLaunch", "MapPublicIpOnLaunch"},
+					 {"RouteTable", "RouteTableId"},
+					 {"NetworkAcl", "NetworkAclId"},
+					 {"Tags", "Tags"},
+					 {0}};
+static const struct key route_table_keys[] = {
+	{"Routes", "Routes"}, {"Main", NULL}, {"Tags", "Tags"}, {0}};
+static const struct key gateway_keys[] = {{0}};
+static const struct key nat_keys[] = {
+	{"Subnet", "SubnetId"}, {"ConnectivityType", "ConnectivityType"},
+	{"PublicIp", NULL},	{"ElasticIp", "AllocationId"},
+	{"Tags", "Tags"},	{0}};
+static const struct key eip_keys[] = {{"PublicIp", "PublicIp"}, {"Tags", "Tags"}, {0}};
+static const struct key group_keys[] = {
+	{"Description", "Description"}, {"Ingress", NULL}, {"Egress", NULL}, {"Tags", "Tags"}, {0}};
+static const struct key acl_keys[] = {{"Entries", "Entries"}, {"Tags", "Tags"}, {0}};
+
+#define SANDBOX_KEYS                                                                              \
+	{"Command", "Command"}, {"Environment", "Environment"}, {"Capabilities", "Capabilities"}, \
+		{"WorkingDirectory", "WorkingDirectory"}, {"DesiredState", "DesiredState"},       \
+		{"NetnsPath", "NetnsPath"},                                                       \
+	{                                                                                         \
+		"Tags", "Tags"                                                                    \
+	}
+
+static const struct key instance_keys[] = {{"Subnet", "SubnetId"},
+					   {"PrivateIpAddress", "PrivateIpAddress"},
+					   {"SecurityGroups", "SecurityGroupIds"},
+					   {"SourceDestCheck", "SourceDestCheck"},
+					   {"PublicIp", NULL},
+					   {"ElasticIp", NULL},
+					   SANDBOX_KEYS,
+					   {0}};
+static const struct key function_keys[] = {
+	{"Subnets", "SubnetIds"}, {"SecurityGroups", "SecurityGroupIds"}, SANDBOX_KEYS, {0}};
+static const struct key host_keys[] = {{"Address", "Address"}, SANDBOX_KEYS, {0}};
+static const struct key zone_keys[] = {
+	{"Vpcs", "VpcIds"}, {"Records", NULL}, {"Tags", "Tags"}, {0}};
+static const struct key top_keys[] = {{"$schema", NULL},       {"Lab", NULL},
+				      {"Vpcs", NULL},	       {"ElasticIps", NULL},
+				      {"Functions", NULL},     {"Instances", NULL},
+				      {"InternetHosts", NULL}, {"HostedZones", NULL},
+				      {"Tests", NULL},	       {0}};
+
+const struct key *block_keys(enum kind_id kind)
+{
+	static const struct key *const blocks[KIND_COUNT] = {
+		[KIND_VPC] = vpc_keys,
+		[KIND_SUBNET] = subnet_keys,
+		[KIND_ROUTE_TABLE] = route_table_keys,
+		[KIND_INTERNET_GATEWAY] = gateway_keys,
+		[KIND_NAT_GATEWAY] = nat_keys,
+		[KIND_ELASTIC_IP] = eip_keys,
+		[KIND_SECURITY_GROUP] = group_keys,
+		[KIND_NETWORK_ACL] = acl_keys,
+		[KIND_INSTANCE] = instance_keys,
+		[KIND_FUNCTION] = function_keys,
+		[KIND_INTERNET_HOST] = host_keys,
+		[KIND_HOSTED_ZONE] = zone_keys,
+	};
+
+	return blocks[kind];
+}
+
+/* ---- faults ---- */
+
+const char *pointer_escape(const char *key, char *buf, size_t len)
+{
+	size_t n = 0;
+
+	for (; *key && n + 3 < len; key++) {
+		if (*key == '~' || *key == '/') {
+			buf[n++] = '~';
+			buf[n++] = *key == '~' ? '0' : '1';
+		} else {
+			buf[n++] = *key;
+		}
+	}
+	buf[n] = 0;
+	return buf;
+}
+
+/* What does not exist in the text (a missing key) stands at its parent. */
+static void locate(struct load *l, struct fault *f, bool key)
+{
+	char p[sizeof(f->pointer)];
+
+	snprintf(p, sizeof(p), "%s", f->pointer);
+	while (json_locate(l->text, l->len, true, p, key, &f->line, &f->col)) {
+		char *slash = strrchr(p, '/');
+
+		if (!slash)
+			return;
+		*slash = 0;
+		key = false;
+	}
+}
+
+void fault_add(struct load *l, const char *pointer, const char *tail, bool key, const struct err *e)
+{
+	struct faults *fs = l->faults;
+	struct fault *v = reallocarray(fs->v, fs->n + 1, sizeof(*v)), *f;
+
+	if (!v) {
+		l->no_memory = true;
+		return;
+	}
+	fs->v = v;
+	f = &v[fs->n++];
+	memset(f, 0, sizeof(*f));
+	f->err = *e;
+	snprintf(f->pointer, sizeof(f->pointer), "%s%s%s", pointer, tail && *tail ? "/" : "",
+		 tail ? tail : "");
+	snprintf(f->err.field, sizeof(f->err.field), "%.190s", f->pointer);
+	locate(l, f, key);
+}
+
+void fault_format(struct load *l, const char *pointer, const char *tail, bool key, const char *code,
+		  const char *fmt, ...)
+{
+	struct err e = {.rc = -EINVAL};
+	va_list ap;
+
+	snprintf(e.code, sizeof(e.code), "%s", code);
+	va_start(ap, fmt);
+	vsnprintf(e.msg, sizeof(e.msg), fmt, ap);
+	va_end(ap);
+	fault_add(l, pointer, tail, key, &e);
+}
+
+void faults_done(struct faults *f)
+{
+	free(f->v);
+	*f = (struct faults){0};
+}
+
+/* ---- entries ---- */
+
+static struct entry *entry_add(struct load *l, enum kind_id kind, const char *name, const char *vpc,
+			       const char *pointer, const struct json *body)
+{
+	struct entry *e;
+
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? 2 * l->cap : 64;
+		struct entry *v = reallocarray(l->v, cap, sizeof(*v));
+
+		if (!v) {
+			l->no_memory = true;
+			return NULL;
+		}
+		l->v = v;
+		l->cap = cap;
+	}
+	e = &l->v[l->n++];
+	memset(e, 0, sizeof(*e));
+	e->kind = kind;
+	e->name = strdup(name);
+	e->vpc = vpc ? strdup(vpc) : NULL;
+	e->body = body;
+	e->spec = json_new_obj();
+	snprintf(e->pointer, sizeof(e->pointer), "%s", pointer);
+	return e;
+}
+
+struct entry *entry_find(struct load *l, enum kind_id kind, const char *name, const char *vpc)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i].kind == kind && !strcmp(l->v[i].name, name) &&
+		    (!vpc || (l->v[i].vpc && !strcmp(l->v[i].vpc, vpc))))
+			return &l->v[i];
+	return NULL;
+}
+
+static bool is_type(struct load *l, const struct json *j, enum json_type type, const char *pointer,
+		    const char *tail)
+{
+	if (json_type(j) == type)
+		return true;
+	fault_format(l, pointer, tail, false, "InvalidParameterValue", "must be %s %s, not %s %s",
+		     type == JSON_OBJECT || type == JSON_ARRAY ? "an" : "a", json_type_name(type),
+		     json_type(j) == JSON_OBJECT || json_type(j) == JSON_ARRAY ? "an" : "a",
+		     json_type_name(json_type(j)));
+	return false;
+}
+
+/* Unknown keys are faults, with a suggestion. */
+static void check_keys(struct load *l, const struct json *body, const struct key *keys,
+		       const char *pointer)
+{
+	char suggestion[SUGGEST_STRLEN], escaped[200];
+
+	json_for_each (member, body) {
+		struct suggestion s = {.wanted = json_key(member)};
+		const struct key *k = keys;
+
+		while (k->key && strcmp(k->key, json_key(member)))
+			suggest(&s, k++->key);
+		if (!k->key)
+			fault_format(l, pointer, pointer_escape(json_key(member), escaped, 200),
+				     true, "UnknownParameter", "unknown key \"%.64s\"%s",
+				     json_key(member), suggest_text(&s, suggestion));
+	}
+}
+
+/* The keys that stand for fields, as a spec. */
+static void fill_spec(struct entry *e)
+{
+	for (const struct key *k = block_keys(e->kind); k->key; k++) {
+		const struct json *v = json_get(e->body, k->key);
+
+		if (k->field && v)
+			json_set(e->spec, k->field, json_copy(v));
+	}
+}
+
+/* Where the command's files lie. */
+static void set_directory(const struct load *l, struct entry *e)
+{
+	if (l->directory && json_len(json_get(e->spec, "Command")) &&
+	    !json_get(e->spec, "WorkingDirectory"))
+		json_set_str(e->spec, "WorkingDirectory", l->directory);
+}
+
+/* ---- addresses ---- */
+
+/* "PublicIp" of an instance or NAT gateway: an elastic IP of its own. */
+static void add_public_ip(struct load *l, const char *name, const struct json *value,
+			  const char *pointer)
+{
+	char at[sizeof(((struct entry *)0)->pointer)];
+	struct entry *e;
+
+	if (!value || !is_type(l, value, JSON_STRING, pointer, "PublicIp"))
+		return;
+	if (entry_find(l, KIND_ELASTIC_IP, name, NULL)) {
+		fault_format(l, pointer, "PublicIp", true, "InvalidParameterCombination",
+			     "there is an elastic IP %s already", name);
+		return;
+	}
+	snprintf(at, sizeof(at), "%s/PublicIp", pointer);
+	e = entry_add(l, KIND_ELASTIC_IP, name, NULL, at, NULL);
+	if (e && strcmp(json_str(value), "auto"))
+		json_set_str(e->spec, "PublicIp", json_str(value));
+}
+
+/* ---- routes ---- */
+
+static enum kind_id target_kind(struct load *l, const char *target, const char *vpc)
+{
+	static const enum kind_id tried[] = {KIND_INTERNET_GATEWAY, KIND_NAT_GATEWAY};
+	const struct kind *k = kind_of_id(target);
+
+	for (size_t i = 0; i < 2; i++)
+		if (entry_find(l, tried[i], target, vpc))
+			return tried[i];
+	if (entry_find(l, KIND_INSTANCE, target, NULL))
+		return KIND_INSTANCE;
+	return k ? k->kind : KIND_NONE;
+}
+
+static const char *target_field(enum kind_id kind)
+{
+	switch (kind) {
+	case KIND_INTERNET_GATEWAY:
+		return "GatewayId";
+	case KIND_NAT_GATEWAY:
+		return "NatGatewayId";
+	case KIND_INSTANCE:
+		return "InstanceId";
+	case KIND_NETWORK_INTERFACE:
+		return "NetworkInterfaceId";
+	default:
+		return NULL;
+	}
+}
+
+/* {"0.0.0.0/0": "igw"} becomes the list of records. */
+static void expand_routes(struct load *l, struct entry *e)
+{
+	struct json *routes = json_get(e->spec, "Routes"), *list = json_new_arr();
+	char pointer[sizeof(e->pointer) + 8], key[200];
+
+	snprintf(pointer, sizeof(pointer), "%.240s/Routes", e->pointer);
+	if (json_type(routes) == JSON_ARRAY) { /* the long form */
+		json_free(list);
+		return;
+	}
+	if (routes && !is_type(l, routes, JSON_OBJECT, e->pointer, "Routes"))
+		routes = NULL;
+	json_for_each (r, routes) {
+		const char *target = json_str(r);
+		const char *field = target ? target_field(target_kind(l, target, e->vpc)) : NULL;
+		struct json *record;
+
+		pointer_escape(json_key(r), key, sizeof(key));
+		if (!target && !is_type(l, r, JSON_STRING, pointer, key))
+			continue;
+		if (!field) {
+			fault_format(
+				l, pointer, key, false, "InvalidParameterValue",
+				"\"%.64s\" is no gateway, NAT gateway or instance of this file",
+				target);
+			e->failed = true;
+			continue;
+		}
+		record = json_new_obj();
+		json_set_str(record, "DestinationCidrBlock", json_key(r));
+		json_set_str(record, field, target);
+		json_append(list, record);
+	}
+	json_set(e->spec, "Routes", list);
+}
+
+/* ---- ACL entries ---- */
+
+/* "100 allow tcp 80 from 0.0.0.0/0" */
+static int acl_entry_parse(const char *text, struct json **ret, struct err *e)
+{
+	cleanup_json struct json *rule = NULL;
+	struct json *out;
+	char action[8] = "";
+	int number = 0, used = 0;
+
+	if (sscanf(text, "%d %7s %n", &number, action, &used) < 2 || !used ||
+	    (strcmp(action, "allow") && strcmp(action, "deny")))
+		return err_set(e, -EINVAL, "InvalidParameterValue", "",
+			       "\"%.128s\": an entry is NUMBER allow|deny PROTO [PORT[-PORT]] "
+			       "from|to CIDR",
+			       text);
+	if (rule_parse(text + used, &rule, e))
+		return e->rc;
+	out = json_new_obj();
+	json_set_num(out, "RuleNumber", number);
+	json_set_str(out, "RuleAction", action);
+	json_set_bool(out, "Egress", json_bool(json_get(rule, "IsEgress")));
+	json_set(out, "Protocol", json_detach(rule, "IpProtocol"));
+	json_set(out, "FromPort", json_detach(rule, "FromPort"));
+	json_set(out, "ToPort", json_detach(rule, "ToPort"));
+	json_set(out, "CidrBlock", json_detach(rule, "CidrIpv4"));
+	*ret = out;
+	return 0;
+}
+
+static void expand_entries(struct load *l, struct entry *e)
+{
+	struct json *entries = json_get(e->spec, "Entries"), *list;
+	char tail[64];
+	size_t i = 0;
+
+	if (!entries || !is_type(l, entries, JSON_ARRAY, e->pointer, "Entries"))
+		return;
+	list = json_new_arr();
+	json_for_each (it, entries) {
+		struct json *record = NULL;
+		struct err err;
+
+		snprintf(tail, sizeof(tail), "Entries/%zu", i++);
+		if (!json_str(it)) {
+			json_append(list, json_copy(it));
+		} else if (acl_entry_parse(json_str(it), &record, &err)) {
+			fault_add(l, e->pointer, tail, false, &err);
+			e->failed = true;
+		} else {
+			json_append(list, record);
+		}
+	}
+	json_set(e->spec, "Entries", list);
+}
+
+/* ---- blocks ---- */
+
+static void read_entry(struct load *l, enum kind_id kind, const char *name, const char *vpc,
+		       const char *pointer, const struct json *body)
+{
+	struct entry *e;
+
+	if (!is_type(l, body, JSON_OBJECT, pointer, NULL))
+		return;
+	check_keys(l, body, block_keys(kind), pointer);
+	e = entry_add(l, kind, name, vpc, pointer, body);
+	if (!e)
+		return;
+	fill_spec(e);
+	if (kind == KIND_INSTANCE || kind == KIND_FUNCTION || kind == KIND_INTERNET_HOST)
+		set_directory(l, e);
+	if (kind == KIND_INTERNET_HOST || kind == KIND_HOSTED_ZONE)
+		json_set_str(e->spec, "DomainName", name);
+	if (kind == KIND_SECURITY_GROUP)
+		json_set_str(e->spec, "GroupName", name);
+	if (kind == KIND_NETWORK_ACL)
+		expand_entries(l, e);
+}
+
+/* Calls read_entry for each member of a block. */
+static void read_block(struct load *l, enum kind_id kind, const char *vpc, const char *pointer,
+		       const char *block, const struct json *body)
+{
+	char at[sizeof(((struct entry *)0)->pointer)], key[200];
+
+	if (!body || !is_type(l, body, JSON_OBJECT, pointer, block))
+		return;
+	json_for_each (member, body) {
+		snprintf(at, sizeof(at), "%.120s/%s/%.120s", pointer, block,
+			 pointer_escape(json_key(member), key, sizeof(key)));
+		read_entry(l, kind, json_key(member), vpc, at, member);
+	}
+}
+
+static void read_gateway(struct load *l, const char *vpc, const char *pointer,
+			 const struct json *name)
+{
+	char at[sizeof(((struct entry *)0)->pointer)];
+
+	if (!name || !is_type(l, name, JSON_STRING, pointer, "InternetGateway"))
+		return;
+	snprintf(at, sizeof(at), "%.230s/InternetGateway", pointer);
+	entry_add(l, KIND_INTERNET_GATEWAY, json_str(name), vpc, at, NULL);
+}
+
+static void read_vpc(struct load *l, const struct json *body)
+{
+	char at[sizeof(((struct entry *)0)->pointer)], key[200];
+	const char *name = json_key(body);
+
+	snprintf(at, sizeof(at), "/Vpcs/%.200s", pointer_escape(name, key, sizeof(key)));
+	if (strchr(name, '/'))
+		fault_format(l, at, NULL, true, "InvalidParameterValue",
+			     "a VPC's name has no \"/\": it separates VPC and name");
+	read_entry(l, KIND_VPC, name, NULL, at, body);
+	if (json_type(body) != JSON_OBJECT)
+		return;
+	read_gateway(l, name, at, json_get(body, "InternetGateway"));
+	read_block(l, KIND_SUBNET, name, at, "Subnets", json_get(body, "Subnets"));
+	read_block(l, KIND_SECURITY_GROUP, name, at, "SecurityGroups",
+		   json_get(body, "SecurityGroups"));
+	read_block(l, KIND_NETWORK_ACL, name, at, "NetworkAcls", json_get(body, "NetworkAcls"));
+	read_block(l, KIND_NAT_GATEWAY, name, at, "NatGateways", json_get(body, "NatGateways"));
+	read_block(l, KIND_ROUTE_TABLE, name, at, "RouteTables", json_get(body, "RouteTables"));
+}
+
+static void read_document(struct load *l)
+{
+	size_t n;
+
+	check_keys(l, l->doc, top_keys, "");
+	if (json_get(l->doc, "Vpcs") &&
+	    is_type(l, json_get(l->doc, "Vpcs"), JSON_OBJECT, "", "Vpcs"))
+		json_for_each (vpc, json_get(l->doc, "Vpcs"))
+			read_vpc(l, vpc);
+	read_block(l, KIND_ELASTIC_IP, NULL, "", "ElasticIps", json_get(l->doc, "ElasticIps"));
+	read_block(l, KIND_INSTANCE, NULL, "", "Instances", json_get(l->doc, "Instances"));
+	read_block(l, KIND_FUNCTION, NULL, "", "Functions", json_get(l->doc, "Functions"));
+	read_block(l, KIND_INTERNET_HOST, NULL, "", "InternetHosts",
+		   json_get(l->doc, "InternetHosts"));
+	read_block(l, KIND_HOSTED_ZONE, NULL, "", "HostedZones", json_get(l->doc, "HostedZones"));
+	if (json_get(l->doc, "Tests"))
+		is_type(l, json_get(l->doc, "Tests"), JSON_ARRAY, "", "Tests");
+	/* What depends on all names being known. */
+	n = l->n;
+	for (size_t i = 0; i < n; i++) {
+		char name[300];
+
+		if (l->v[i].kind == KIND_ROUTE_TABLE)
+			expand_routes(l, &l->v[i]);
+		snprintf(name, sizeof(name), "%s%s%s", l->v[i].vpc ? l->v[i].vpc : "",
+			 l->v[i].vpc ? "-" : "", l->v[i].name);
+		if (l->v[i].kind != KIND_NAT_GATEWAY && l->v[i].kind != KIND_INSTANCE)
+			continue;
+		if (l->v[i].kind == KIND_NAT_GATEWAY && json_get(l->v[i].body, "PublicIp"))
+			json_set_str(l->v[i].spec, "AllocationId", name);
+		/* entry_add may move the list. */
+		char pointer[sizeof(l->v[i].pointer)];
+
+		memcpy(pointer, l->v[i].pointer, sizeof(pointer));
+		add_public_ip(l, name, json_get(l->v[i].body, "PublicIp"), pointer);
+	}
+}
+
+void topology_read(struct load *l, const char *lab_override, const char *lab_default)
+{
+	const struct json *lab;
+	struct err e;
+
+	if (json_parse(l->text, l->len, true, &l->doc, &e)) {
+		struct faults *fs = l->faults;
+
+		fault_add(l, "", NULL, false, &e);
+		if (fs->n) /* the parser knows where it stopped */
+			sscanf(e.msg, "line %u, column %u", &fs->v[0].line, &fs->v[0].col);
+		return;
+	}
+	if (!is_type(l, l->doc, JSON_OBJECT, "", NULL))
+		return;
+	lab = json_get(l->doc, "Lab");
+	if (lab && (!is_type(l, lab, JSON_STRING, "", "Lab")))
+		return;
+	if (lab && !*json_str(lab))
+		fault_format(l, "", "Lab", false, "InvalidParameterValue",
+			     "a lab's name is not empty");
+	l->lab = strdup(lab_override  ? lab_override
+			: lab	      ? json_str(lab)
+			: lab_default ? lab_default
+				      : "default");
+	read_document(l);
+}
