@@ -52,13 +52,13 @@ static int make_dir(const char *path, mode_t mode, struct err *e)
 {
 	char part[PATH_MAX];
 
-	for (const char *p = path + 1; p; p = strchr(p, '/')) {
+	for (const char *p = path + 1; p;) {
 		p = strchr(p, '/');
 		snprintf(part, sizeof(part), "%.*s", p ? (int)(p - path) : PATH_MAX - 1, path);
 		if (mkdir(part, p ? 0755 : mode) && errno != EEXIST)
 			return err_sys(e, -errno, "make directory %s", part);
-		if (!p++)
-			break;
+		if (p)
+			p++;
 	}
 	return 0;
 }
