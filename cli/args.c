@@ -3,6 +3,7 @@
  */
 #include "cli/args.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -83,6 +84,15 @@ static int args_add(struct args *a, const struct opt *o, const char *value)
 	return 0;
 }
 
+/* The value of an OPT_MAYBE may also be the next word, where it can be nothing else. */
+static const char *maybe_value(const char *word)
+{
+	bool fits = word && (!strcmp(word, "true") || !strcmp(word, "false") ||
+			     isdigit((unsigned char)word[0]));
+
+	return fits ? word : NULL;
+}
+
 int args_parse(struct args *a, int argc, char **argv, const struct opt *const *tables,
 	       bool first_ends)
 {
@@ -93,6 +103,8 @@ int args_parse(struct args *a, int argc, char **argv, const struct opt *const *t
 	while (!r && (got = getopt_long(argc, argv, buf_str(&t.shorts), t.longs, NULL)) != -1) {
 		const struct opt *o = option_of(&t, got);
 
+		if (o && o->arg == OPT_MAYBE && !optarg && maybe_value(argv[optind]))
+			optarg = argv[optind++];
 		r = o ? args_add(a, o, optarg) : -EINVAL;
 	}
 	a->pos = argv + optind;

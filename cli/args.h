@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum opt_arg { OPT_FLAG, OPT_VALUE, OPT_MAYBE }; /* OPT_MAYBE: --name or --name=VALUE */
+/* OPT_MAYBE: --name, --name=VALUE, or --name with true, false or a number behind it. */
+enum opt_arg { OPT_FLAG, OPT_VALUE, OPT_MAYBE };
 
 /* One option. Tables end with .name == NULL. Unique abbreviations of long names are accepted. */
 struct opt {

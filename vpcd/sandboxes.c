@@ -223,13 +223,16 @@ static const char *body_str(const struct record *r, const char *key)
 	return json_str(json_get(r->body, key));
 }
 
-/* The part of the body that a process is started from. */
+/* The part of the body that makes it another process. Files of names are read at the next start: a
+ * VPC's DNS attribute ends no command. */
 static char *process_text(const struct json *body)
 {
 	cleanup_json struct json *j = json_copy(body);
 
 	json_set(j, "Run", NULL);
 	json_set(j, "AutoRemove", NULL);
+	json_set(j, "ResolvConf", NULL);
+	json_set(j, "Hosts", NULL);
 	return json_print(j);
 }
 
