@@ -48,7 +48,6 @@ struct ip128 {
 	X(NO_ENI, "interface is not attached")                                           \
 	X(SOURCE_MAC, "source MAC is not the interface's")                               \
 	X(SOURCE_ADDRESS, "source address is not the interface's")                       \
-	X(DEST_MAC, "destination MAC is not the next hop's")                             \
 	X(ARP, "ARP that nobody answers")                                                \
 	X(TTL, "TTL expired")                                                            \
 	X(LINK_LOCAL, "link-local address without a service")                            \

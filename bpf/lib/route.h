@@ -289,14 +289,9 @@ static __always_inline int sender_gate(struct walk *w, __u32 peer_groups)
 	return reason;
 }
 
-static __always_inline int is_router_mac(const struct walk *w)
-{
-	const __u8 router[6] = ROUTER_MAC;
-
-	return mac_equal(w->dmac, router);
-}
-
-/* To a neighbour of the subnet: no route, no ACL. 0 or a reason; -1: there is none. */
+/* To a neighbour of the subnet: no route, no ACL. The address says who it is, not the frame: a
+ * stale neighbour entry for an address that changed hands must not cost the seconds that it lives.
+ * 0 or a reason; -1: there is none. */
 static __always_inline int walk_neighbour(struct walk *w, __u32 *peer_groups)
 {
 	const struct addr_entry *holder = holder_of(w, w->vpc, &w->at.daddr);
@@ -314,8 +309,6 @@ static __always_inline int walk_neighbour(struct walk *w, __u32 *peer_groups)
 	*peer_groups = t->groups;
 	if (t->subnet != w->self.subnet)
 		return -1;
-	if (!is_router_mac(w) && !mac_equal(w->dmac, t->mac))
-		return DROP_DEST_MAC;
 	reason = sender_gate(w, *peer_groups);
 	return reason ? reason : walk_next(w, STEP_DELIVER, ifindex);
 }
@@ -364,16 +357,12 @@ static __always_inline int walk_first(struct walk *w)
 	if (a >> 16 == 0xa9fe)
 		return DROP_LINK_LOCAL;
 	if (w->self.flags & ENI_INTERNET) {
-		if (!is_router_mac(w))
-			return DROP_DEST_MAC;
 		w->flow_flags |= FLOW_ROUTED | FLOW_TRACKED_OUT;
 		return walk_next(w, STEP_PUBLIC, 0);
 	}
 	reason = walk_neighbour(w, &peer_groups);
 	if (reason >= 0)
 		return reason;
-	if (!is_router_mac(w))
-		return DROP_DEST_MAC;
 	w->flow_flags |= FLOW_ROUTED;
 	return walk_route(w, peer_groups);
 }
