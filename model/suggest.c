@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define LONGEST 64
 
@@ -48,6 +49,9 @@ void suggest(struct suggestion *s, const char *candidate)
 	if (!m || n > LONGEST || m > LONGEST)
 		return;
 	d = distance(s->wanted, n, candidate, m);
+	/* The beginning of a name is near too: what is missing counts as one letter. */
+	if (n >= 3 && n < m && !strncasecmp(s->wanted, candidate, n))
+		d = 1;
 	if (3 * d > (n > m ? n : m) || (s->best && d >= s->distance))
 		return;
 	s->best = candidate;

@@ -10,7 +10,8 @@ struct suggestion {
 	unsigned distance;
 };
 
-/* Considers one candidate (NULL ok). Near enough: at most a third of the letters differ. */
+/* Considers one candidate (NULL ok). Near enough: at most a third of the letters differ, or
+ * `wanted` is how the candidate begins. */
 void suggest(struct suggestion *s, const char *candidate);
 
 #define SUGGEST_STRLEN 160

@@ -383,6 +383,8 @@ static void collect(void *arg)
 
 	if (dataplane_collect(a->cfg.dp, COLLECT_BUDGET, &st, &e))
 		log_error("flow collection failed", "error", e.msg);
+	if (fabric_reap(a->cfg.fabric, &e))
+		log_error("detached links not removed", "error", e.msg);
 	rulesets_collect(a->rulesets, now());
 	fabric_pool_fill(a->cfg.fabric);
 }

@@ -12,14 +12,14 @@ from conftest import allow_all, until
 SUBNETS, PER_SUBNET = 50, 4
 
 
-def topology():
+def topology(subnets=SUBNETS):
     return {"Lab": "big", "Vpcs": {"v": {
         "CidrBlock": "10.0.0.0/16",
-        "Subnets": {f"s{i}": {"CidrBlock": f"10.0.{i}.0/24"} for i in range(SUBNETS)},
+        "Subnets": {f"s{i}": {"CidrBlock": f"10.0.{i}.0/24"} for i in range(subnets)},
         "SecurityGroups": {"open": allow_all()}}},
         "Instances": {f"i{i}-{j}": {"Subnet": f"v/s{i}", "PrivateIpAddress": f"10.0.{i}.{10 + j}",
                                     "SecurityGroups": ["v/open"]}
-                      for i in range(SUBNETS) for j in range(PER_SUBNET)}}
+                      for i in range(subnets) for j in range(PER_SUBNET)}}
 
 
 def processes():
@@ -69,6 +69,11 @@ def state(d):
 
 def test_fifty_subnets_and_two_hundred_sandboxes_leave_nothing(make_daemon):
     d = make_daemon()
+    # The first lab leaves one counter for each number space behind, once.
+    fresh = state(d)
+    d.up(topology(1))
+    d.down("big")
+    until(lambda: state(d)["links"] == fresh["links"], 30, "the first lab's end")
     before = state(d)
     assert before["map entries"], "no pinned map was found"
     d.up(topology())
@@ -80,4 +85,12 @@ def test_fifty_subnets_and_two_hundred_sandboxes_leave_nothing(make_daemon):
         assert d.pings(f"i{i}-0", f"10.0.{j}.13")
     assert d.pings("i3-0", "10.0.3.12")
     d.down("big")
-    until(lambda: state(d) == before, 30, "the state of before")
+
+    def left_over():
+        now = state(d)
+        return {k: (before[k], now[k]) for k in before if before[k] != now[k]}
+
+    try:
+        until(lambda: not left_over(), 30, "the state of before")
+    except AssertionError:
+        assert left_over() == {}
