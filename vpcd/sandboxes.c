@@ -327,6 +327,21 @@ static int put_foreign(struct record *r)
 	return 0;
 }
 
+/* An attachment that had to be made again has a new namespace: whoever runs in the old one has no
+ * network. */
+static bool in_its_namespace(const struct record *r)
+{
+	cleanup_close int fd =
+		fabric_open_netns(r->s->cfg.fabric, body_str(r, "Attachment"), NULL);
+	char path[64];
+	struct stat is, wanted;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", supervisor_init_pid(r->sup));
+	if (fd < 0 || fstat(fd, &wanted) || stat(path, &is))
+		return true; /* it is ending */
+	return is.st_ino == wanted.st_ino && is.st_dev == wanted.st_dev;
+}
+
 static int put_run(struct record *r, bool was_stopped, struct err *e)
 {
 	cleanup_free char *process = process_text(r->body);
@@ -341,10 +356,10 @@ static int put_run(struct record *r, bool was_stopped, struct err *e)
 		r->restart = true;
 		return 0;
 	case RECORD_RUNNING:
-		if (same)
+		if (same && in_its_namespace(r))
 			return 0;
 		r->restart = true;
-		return stop(r, STOP_GRACE_MS, e);
+		return stop(r, same ? 0 : STOP_GRACE_MS, e);
 	}
 	return 0;
 }
