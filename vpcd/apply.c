@@ -41,6 +41,7 @@ struct apply {
 	uint64_t applied; /* revision */
 	uint64_t started; /* of this pass; 0: none under way */
 	bool paths_changed, groups_changed, dns_changed, sweep;
+	bool deleted; /* some object was: its numbers may be free */
 	struct apply_stats stats;
 };
 
@@ -236,6 +237,13 @@ static void release_stale(void *arg, const char *symbol, uint32_t number)
 		names_release(a->cfg.names, st->space, symbol);
 }
 
+static void release_space(struct apply *a, enum name_space space)
+{
+	struct stale st = {a, space};
+
+	names_each(a->cfg.names, space, release_stale, &st);
+}
+
 /* After everything is put: what the kernel has and nobody wants. */
 static void sweep(struct apply *a)
 {
@@ -250,11 +258,8 @@ static void sweep(struct apply *a)
 	if (links < 0)
 		log_error("sweep failed", "error", e.msg);
 	sandboxes_sweep(a->cfg.sandboxes, a->plan);
-	for (int space = 0; space < NAME_SPACE_COUNT; space++) {
-		struct stale st = {a, space};
-
-		names_each(a->cfg.names, space, release_stale, &st);
-	}
+	for (int space = 0; space < NAME_SPACE_COUNT; space++)
+		release_space(a, space);
 	if (entries > 0 || links > 0) {
 		a->stats.repaired +=
 			(uint64_t)(entries > 0 ? entries : 0) + (uint64_t)(links > 0 ? links : 0);
@@ -302,6 +307,11 @@ static void finish(struct apply *a)
 	if (a->groups_changed)
 		dataplane_bump_group_generation(a->cfg.dp);
 	a->paths_changed = a->groups_changed = false;
+	if (a->deleted) {
+		release_space(a, NAME_TABLE);
+		release_space(a, NAME_GATEWAY);
+		a->deleted = false;
+	}
 	if (a->dns_changed)
 		publish_dns(a);
 	if (a->started) {
@@ -345,6 +355,8 @@ static void committed(void *arg, uint64_t revision, const struct change *c, size
 	struct apply *a = arg;
 
 	plan_changes(a->plan, store_model(a->cfg.store), c, n);
+	for (size_t i = 0; i < n && !a->deleted; i++)
+		a->deleted = c[i].op == CHANGE_DELETE;
 	if (plan_dirty(a->plan) || a->applied < revision)
 		apply_kick(a);
 }
