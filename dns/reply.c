@@ -65,8 +65,11 @@ static bool written_equal(const struct dns_reply *r, size_t at, const uint8_t *l
 
 static bool put_name(struct dns_reply *r, const uint8_t *label)
 {
+	/* Not this name's own labels: behind them nothing is written yet. */
+	const unsigned known = r->n_names;
+
 	for (; *label; label += *label + 1) {
-		for (unsigned i = 0; i < r->n_names; i++) {
+		for (unsigned i = 0; i < known; i++) {
 			uint8_t pointer[2];
 
 			if (!written_equal(r, r->names[i], label))
