@@ -121,7 +121,7 @@ class Daemon:
         return r.stdout.strip() if r.returncode == 0 else None
 
     def ask_udp(self, sandbox, address, port, timeout=2):
-        r = self.exec(sandbox, PYTHON, PROGRAMS / "ask_udp.py", address, port, timeout, check=False)
+        r = self.exec(sandbox, *program("ask_udp.py", address, port, timeout), check=False)
         assert r.returncode in (0, 1), r
         return r.stdout.strip() if r.returncode == 0 else None
 
@@ -147,9 +147,15 @@ class Daemon:
                    f'reason="{reason}"' in line)
 
 
+def program(name, *args):
+    """A command that runs one of our programs. Its text travels along: where the tests lie, a sandbox
+    may not be able to look."""
+    return [PYTHON, "-u", "-c", (PROGRAMS / name).read_text(), *map(str, args)]
+
+
 def server(name, *ports):
     """Command of a sandbox that serves ports ("tcp:80", "udp:53") and says its name and the peer."""
-    return [PYTHON, "-u", str(PROGRAMS / "serve.py"), name, *ports]
+    return program("serve.py", name, *ports)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@
 
 import pytest
 
-from conftest import PROGRAMS, PYTHON, allow_all, server, until
+from conftest import PYTHON, allow_all, server, until
 
 FORGE = ["net_raw"]
 

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import PYTHON, allow_all, server, until
+from conftest import allow_all, server, until
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_exec_in_a_terminal(net):
 
 
 def test_ps_of_one_sandbox_lists_its_processes(net):
-    assert "serve.py" in net.ctl("ps", "web").stdout
+    assert "/usr/bin/python3" in net.ctl("ps", "web").stdout
 
 
 def test_connect_a_foreign_namespace_and_disconnect(net):

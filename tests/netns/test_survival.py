@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 
-from conftest import PROGRAMS, PYTHON, allow_all, server, until
+from conftest import allow_all, program, server, until
 
 TOPOLOGY = {
     "Lab": "survive",
@@ -17,7 +17,7 @@ TOPOLOGY = {
                    "SecurityGroups": {"open": allow_all()}}},
     "Instances": {
         "source": {"Subnet": "v/a", "PrivateIpAddress": "10.0.1.10", "SecurityGroups": ["v/open"],
-                   "Command": [PYTHON, "-u", str(PROGRAMS / "stream.py"), "send", "9000"]},
+                   "Command": program("stream.py", "send", 9000)},
         "web": {"Subnet": "v/a", "PrivateIpAddress": "10.0.1.11", "SecurityGroups": ["v/open"],
                 "Command": server("web", "tcp:80")},
         "sink": {"Subnet": "v/a", "PrivateIpAddress": "10.0.1.12", "SecurityGroups": ["v/open"]}},
@@ -41,8 +41,8 @@ def test_kill_9_under_a_running_transfer_and_adoption(make_daemon):
     sandboxes = {s["Name"]: s["Pid"] for s in d.json("ps")}
     del sandboxes["source"]  # ends with the transfer
     links = interfaces(d)
-    transfer = d.popen("exec", "sink", "--", PYTHON, "-u", PROGRAMS / "stream.py", "receive",
-                       "10.0.1.10", "9000", "6", stdout=subprocess.PIPE)
+    transfer = d.popen("exec", "sink", "--", *program("stream.py", "receive", "10.0.1.10", 9000, 6),
+                       stdout=subprocess.PIPE)
     assert transfer.stdout.readline().startswith("block")
 
     for signo in (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM):
