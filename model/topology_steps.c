@@ -104,6 +104,13 @@ static struct plan_step step_of(struct txn *t, const struct change *c)
 		if (asprintf(&s.name, "%s: %s", group && group->name ? group->name : r->group_id,
 			     rule) < 0)
 			s.name = NULL;
+	} else if (o->kind->kind == KIND_RECORD_SET) {
+		const struct record_set *r = AS_CONST(record_set, o);
+		const struct object *zone = model_get(m, r->hosted_zone_id);
+
+		if (asprintf(&s.name, "%s: %s %s", zone && zone->name ? zone->name : "?",
+			     r->record_name, r->type) < 0)
+			s.name = NULL;
 	} else {
 		s.name = object_label(m, o);
 	}

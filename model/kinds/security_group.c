@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model/kinds/common.h"
+#include "model/topology.h"
 
 static const struct field fields[] = {
 	REF(security_group, vpc_id, "VpcId", KIND_VPC, .flags = REQUIRED | IMMUTABLE | COLUMN,
@@ -80,6 +81,33 @@ static int deleting(struct txn *t, const struct object *o, struct err *e)
 	return 0;
 }
 
+struct texts {
+	const struct model *m;
+	const char *group;
+	struct json *ingress, *egress;
+};
+
+static void add_text(void *arg, const struct object *o)
+{
+	struct texts *x = arg;
+	const struct security_group_rule *r = AS_CONST(security_group_rule, o);
+	cleanup_free char *text = NULL;
+
+	if (strcmp(r->group_id, x->group))
+		return; /* merely refers to it */
+	text = rule_format(x->m, r);
+	json_append(r->is_egress ? x->egress : x->ingress, json_new_str(text));
+}
+
+static void derive(const struct model *m, const struct object *o, struct json *out)
+{
+	struct texts x = {m, o->id, json_new_arr(), json_new_arr()};
+
+	model_referrers(m, o->id, KIND_SECURITY_GROUP_RULE, add_text, &x);
+	json_set(out, "Ingress", x.ingress);
+	json_set(out, "Egress", x.egress);
+}
+
 const struct kind security_group_kind = {
 	.kind = KIND_SECURITY_GROUP,
 	.name = "security-group",
@@ -93,4 +121,5 @@ const struct kind security_group_kind = {
 	.check = check,
 	.created = created,
 	.deleting = deleting,
+	.derive = derive,
 };
