@@ -49,7 +49,6 @@ struct ip128 {
 	X(SOURCE_MAC, "source MAC is not the interface's")                               \
 	X(SOURCE_ADDRESS, "source address is not the interface's")                       \
 	X(ARP, "ARP that nobody answers")                                                \
-	X(TTL, "TTL expired")                                                            \
 	X(LINK_LOCAL, "link-local address without a service")                            \
 	X(SG_EGRESS, "no egress rule of the sender's groups matches")                    \
 	X(ACL_EGRESS, "network ACL denies leaving the subnet")                           \
@@ -65,17 +64,13 @@ struct ip128 {
 	X(NAT_UNSOLICITED, "NAT gateway: no flow for this packet")                       \
 	X(NAT_PROTOCOL, "NAT gateway: protocol other than TCP, UDP, ICMP")               \
 	X(NAT_PORTS, "NAT gateway: no free port to this destination")                    \
-	X(NAT_FRAGMENT, "NAT gateway: TCP or ICMP fragment")                             \
 	X(NAT_STATE, "NAT gateway is not available")                                     \
 	X(ACL_INGRESS, "network ACL denies entering the subnet")                         \
 	X(SG_INGRESS, "no ingress rule of the receiver's groups matches")                \
 	X(MTU, "larger than the path's MTU")                                             \
 	X(FLOW_RACE, "flow entry still being claimed")                                   \
 	X(FLOW_TABLE_FULL, "flow table is full")                                         \
-	X(FLOW_QUOTA, "connection tracking allowance exceeded")                          \
-	X(ICMP_ERROR, "ICMP error that quotes no flow")                                  \
 	X(FLOW_PATH, "the path of the packet's flow has changed")                        \
-	X(SERVICE_RATE, "link-local allowance exceeded")                                 \
 	X(INTERNAL, "internal limit")
 
 enum drop_reason {

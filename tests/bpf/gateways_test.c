@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT
+ * Internet and NAT gateways: what is rewritten, both ways, with right checksums, and what is
+ * refused.
+ */
+#include "world.h"
+
+static void nat_gateway_lends_address_and_port(void **state)
+{
+	struct world *w = *state;
+	struct packet p;
+	unsigned port;
+
+	packet_udp(&p, mac_of(C), router_mac, ip_of(C), 4000, IP_HOST, 53);
+	assert_passes(w, C, &p);
+	assert_memory_equal(p.b, mac_of(H), 6);
+	assert_int_equal(packet_src(&p), IP_NAT);
+	assert_int_equal(packet_dst(&p), IP_HOST);
+	assert_int_equal(packet_dport(&p), 53);
+	assert_true(checksums_right(&p));
+	port = packet_sport(&p);
+	assert_in_range(port, 1024, 65535);
+
+	packet_udp(&p, mac_of(H), router_mac, IP_HOST, 53, IP_NAT, port);
+	assert_passes(w, H, &p);
+	assert_memory_equal(p.b, mac_of(C), 6);
+	assert_int_equal(packet_dst(&p), ip_of(C));
+	assert_int_equal(packet_dport(&p), 4000);
+	assert_int_equal(packet_src(&p), IP_HOST);
+	assert_true(checksums_right(&p));
+}
+
+static void nat_keeps_tcp_and_echo_apart_and_right(void **state)
+{
+	struct world *w = *state;
+	struct packet p;
+	unsigned id, port;
+
+	packet_tcp(&p, mac_of(C), router_mac, ip_of(C), 4000, IP_HOST, 80, 2);
+	assert_passes(w, C, &p);
+	port = packet_sport(&p);
+	assert_true(checksums_right(&p));
+	packet_tcp(&p, mac_of(H), router_mac, IP_HOST, 80, IP_NAT, port, 0x12);
+	assert_passes(w, H, &p);
+	assert_int_equal(packet_dport(&p), 4000);
+	assert_true(checksums_right(&p));
+
+	packet_echo(&p, mac_of(C), router_mac, ip_of(C), IP_HOST, 8, 77);
+	assert_passes(w, C, &p);
+	assert_int_equal(packet_src(&p), IP_NAT);
+	assert_true(checksums_right(&p));
+	id = packet_echo_id(&p);
+	packet_echo(&p, mac_of(H), router_mac, IP_HOST, IP_NAT, 0, id);
+	assert_passes(w, H, &p);
+	assert_int_equal(packet_dst(&p), ip_of(C));
+	assert_int_equal(packet_echo_id(&p), 77);
+	assert_true(checksums_right(&p));
+}
+
+static void clients_with_the_same_port_get_different_ones(void **state)
+{
+	struct world *w = *state;
+	const uint32_t clients[] = {A, B, C};
+	unsigned ports[3];
+	struct packet p;
+
+	put_route(w, 1, 0, 0, TARGET_NAT_GATEWAY, NAT);
+	for (int i = 0; i < 3; i++) {
+		packet_udp(&p, mac_of(clients[i]), router_mac, ip_of(clients[i]), 4000, IP_HOST,
+			   53);
+		assert_passes(w, clients[i], &p);
+		ports[i] = packet_sport(&p);
+		for (int j = 0; j < i; j++)
+			assert_int_not_equal(ports[i], ports[j]);
+	}
+	for (int i = 0; i < 3; i++) {
+		packet_udp(&p, mac_of(H), router_mac, IP_HOST, 53, IP_NAT, ports[i]);
+		assert_passes(w, H, &p);
+		assert_int_equal(packet_dst(&p), ip_of(clients[i]));
+	}
+}
+
+static void nothing_comes_in_through_a_nat_gateway(void **state)
+{
+	struct world *w = *state;
+	struct packet p;
+	unsigned port;
+
+	packet_udp(&p, mac_of(H), router_mac, IP_HOST, 53, IP_NAT, 4000);
+	assert_drops(w, H, &p, DROP_NAT_UNSOLICITED);
+	packet_echo(&p, mac_of(H), router_mac, IP_HOST, IP_NAT, 8, 1);
+	assert_drops(w, H, &p, DROP_NAT_UNSOLICITED);
+	/* Filtering is endpoint-dependent too (RFC 4787, section 5). */
+	packet_udp(&p, mac_of(C), router_mac, ip_of(C), 4000, IP_HOST, 53);
+	assert_passes(w, C, &p);
+	port = packet_sport(&p);
+	packet_udp(&p, mac_of(H), router_mac, IP_HOST, 54, IP_NAT, port);
+	assert_drops(w, H, &p, DROP_NAT_UNSOLICITED);
+}
+
+static void other_protocols_and_dead_gateways_are_refused(void **state)
+{
+	struct world *w = *state;
+	uint32_t number = NAT;
+	struct nat_entry dead = {.vpc = 16, .subnet = 3};
+	struct packet p;
+
+	packet_begin(&p, mac_of(C), router_mac, ip_of(C), IP_HOST, 47, 32);
+	packet_seal(&p);
+	assert_drops(w, C, &p, DROP_NAT_PROTOCOL);
+	put(w, DP_NATS, &number, &dead);
+	packet_udp(&p, mac_of(C), router_mac, ip_of(C), 4001, IP_HOST, 53);
+	assert_drops(w, C, &p, DROP_NAT_STATE);
+}
+
+static void a_nat_gateways_subnet_has_its_acl_and_routes(void **state)
+{
+	struct world *w = *state;
+	uint32_t all = allow_all(w);
+	struct packet p;
+
+	dataplane_set_acl_rules(w->dp, 1, (struct rules_pair){all, 0});
+	put_subnet(w, 3, 16, 3, 1, IP(10, 0, 3, 1));
+	packet_udp(&p, mac_of(C), router_mac, ip_of(C), 4000, IP_HOST, 53);
+	assert_drops(w, C, &p, DROP_ACL_EGRESS);
+	dataplane_set_acl_rules(w->dp, 1, (struct rules_pair){0, all});
+	assert_drops(w, C, &p, DROP_ACL_INGRESS);
+	/* The way out is open, the reply's way in is not. */
+	dataplane_set_acl_rules(w->dp, 1, (struct rules_pair){all, all});
+	packet_udp(&p, mac_of(C), router_mac, ip_of(C), 4000, IP_HOST, 53);
+	assert_passes(w, C, &p);
+	dataplane_set_acl_rules(w->dp, 1, (struct rules_pair){0, all});
+	packet_udp(&p, mac_of(H), router_mac, IP_HOST, 53, IP_NAT, packet_sport(&p));
+	assert_drops(w, H, &p, DROP_ACL_INGRESS);
+	/* A gateway whose subnet leads back to it goes round once. */
+	put_route(w, 3, 0, 0, TARGET_NAT_GATEWAY, NAT);
+	dataplane_set_acl_rules(w->dp, 1, (struct rules_pair){all, all});
+	packet_udp(&p, mac_of(C), router_mac, ip_of(C), 4009, IP_HOST, 53);
+	assert_drops(w, C, &p, DROP_LOOP);
+}
+
+static void a_full_flow_table_refuses_new_flows_and_counts(void **state)
+{
+	struct world *w = *state;
+	struct nat_stats st;
+	struct packet p;
+	unsigned opened = 0;
+	int verdict = TC_ACT_REDIRECT;
+
+	for (unsigned port = 1; port < 5000 && verdict == TC_ACT_REDIRECT; port++) {
+		packet_udp(&p, mac_of(C), router_mac, ip_of(C), port, IP_HOST, 53);
+		verdict = run(w, C, &p);
+		opened += verdict == TC_ACT_REDIRECT;
+	}
+	assert_int_equal(verdict, TC_ACT_SHOT);
+	assert_true(opened > 1000);
+	assert_true(drops(w, DROP_FLOW_TABLE_FULL) > 0);
+	assert_int_equal(dataplane_nat_stats(w->dp, NAT, &st, NULL), 0);
+	assert_int_equal(st.connection_attempts, opened);
+	assert_int_equal(st.packets_dropped, 1);
+}
+
+/* ---- the internet gateway ---- */
+
+static void elastic_ips_stand_for_private_addresses(void **state)
+{
+	struct world *w = *state;
+	struct packet p;
+
+	packet_tcp(&p, mac_of(H), router_mac, IP_HOST, 5000, IP_WEB, 80, 2);
+	assert_passes(w, H, &p);
+	assert_memory_equal(p.b, mac_of(W), 6);
+	assert_int_equal(packet_dst(&p), ip_of(W));
+	assert_int_equal(packet_src(&p), IP_HOST);
+	assert_true(checksums_right(&p));
+	packet_tcp(&p, mac_of(W), router_mac, ip_of(W), 80, IP_HOST, 5000, 0x12);
+	assert_passes(w, W, &p);
+	assert_int_equal(packet_src(&p), IP_WEB);
+	assert_true(checksums_right(&p));
+
+	packet_udp(&p, mac_of(W), router_mac, ip_of(W), 4000, IP_HOST, 53);
+	assert_passes(w, W, &p);
+	assert_int_equal(packet_src(&p), IP_WEB);
+	assert_int_equal(packet_sport(&p), 4000);
+	assert_true(checksums_right(&p));
+	packet_begin(&p, mac_of(W), router_mac, ip_of(W), IP_HOST, 47, 32); /* any protocol */
+	packet_seal(&p);
+	assert_passes(w, W, &p);
+	assert_int_equal(packet_src(&p), IP_WEB);
+}
+
+static void a_udp_datagram_without_checksum_stays_so(void **state)
+{
+	struct world *w = *state;
+	struct packet p;
+
+	packet_udp(&p, mac_of(W), router_mac, ip_of(W), 4000, IP_HOST, 53);
+	put16be(p.b + ETH + IP4 + 6, 0);
+	assert_passes(w, W, &p);
+	assert_int_equal(get16be(p.b + ETH + IP4 + 6), 0);
+	assert_int_equal(packet_src(&p), IP_WEB);
+}
+
+static void groups_of_the_receiver_guard_its_elastic_ip(void **state)
+{
+	struct world *w = *state;
+	struct packet p;
+
+	put_eni(w, W, 16, 3, 4, ENI_SOURCE_DEST_CHECK); /* UDP 53 from members of set 1 */
+	packet_udp(&p, mac_of(H), router_mac, IP_HOST, 5000, IP_WEB, 53);
+	assert_drops(w, H, &p, DROP_SG_INGRESS);
+	/* A member that comes by the public address is none (SG_REFERENCES_NOT_PRESERVED). */
+	put_route(w, 1, 0, 0, TARGET_NAT_GATEWAY, NAT);
+	packet_udp(&p, mac_of(A), router_mac, ip_of(A), 5000, IP_WEB, 53);
+	assert_drops(w, A, &p, DROP_SG_INGRESS);
+	packet_udp(&p, mac_of(A), router_mac, ip_of(A), 5000, ip_of(W), 53);
+	assert_passes(w, A, &p);
+}
+
+static void what_may_not_pass_an_internet_gateway_does_not(void **state)
+{
+	struct world *w = *state;
+	struct addr_entry detached = {
+		.kind = ADDR_PUBLIC, .ifindex = W, .vpc = 16, .other = v4(ip_of(W))};
+	struct packet p;
+
+	put_route(w, 1, 0, 0, TARGET_INTERNET_GATEWAY, IGW);
+	packet_udp(&p, mac_of(A), router_mac, ip_of(A), 4000, IP_HOST, 53);
+	assert_drops(w, A, &p, DROP_IGW_NO_PUBLIC_IP);
+	packet_udp(&p, mac_of(W), router_mac, ip_of(W), 4000, IP(192, 168, 0, 1), 53);
+	assert_drops(w, W, &p, DROP_IGW_PRIVATE_DESTINATION);
+	packet_udp(&p, mac_of(W), router_mac, ip_of(W), 4000, IP(100, 64, 0, 1), 53);
+	assert_drops(w, W, &p, DROP_IGW_PRIVATE_DESTINATION);
+	packet_udp(&p, mac_of(H), router_mac, IP_HOST, 4000, IP(198, 51, 100, 99), 53);
+	assert_drops(w, H, &p, DROP_NO_DESTINATION);
+	put_address(w, VPC_INTERNET, IP_WEB, &detached);
+	packet_udp(&p, mac_of(H), router_mac, IP_HOST, 4000, IP_WEB, 53);
+	assert_drops(w, H, &p, DROP_IGW_UNASSOCIATED);
+	put_eni(w, H, VPC_INTERNET, 9, 0, ENI_INTERNET); /* no source check */
+	packet_udp(&p, mac_of(H), router_mac, IP(10, 0, 0, 1), 4000, IP_NAT, 53);
+	assert_drops(w, H, &p, DROP_IGW_PRIVATE_SOURCE);
+}
+
+static void a_reply_that_would_leave_by_another_gateway_ends_the_flow(void **state)
+{
+	struct world *w = *state;
+	struct packet p;
+
+	packet_tcp(&p, mac_of(H), router_mac, IP_HOST, 5000, IP_WEB, 80, 2);
+	assert_passes(w, H, &p);
+	put_route(w, 3, 0, 0, TARGET_BLACKHOLE, 0);
+	packet_tcp(&p, mac_of(W), router_mac, ip_of(W), 80, IP_HOST, 5000, 0x12);
+	assert_drops(w, W, &p, DROP_BLACKHOLE);
+	put_route(w, 3, 0, 0, TARGET_ENI, C);
+	put_eni(w, C, 16, 2, 1, 0);
+	packet_tcp(&p, mac_of(W), router_mac, ip_of(W), 80, IP_HOST, 5000, 0x12);
+	assert_drops(w, W, &p, DROP_FLOW_PATH);
+}
+
+static void a_larger_packet_than_the_internets_is_dropped(void **state)
+{
+	struct world *w = *state;
+	struct packet p;
+
+	packet_begin(&p, mac_of(W), router_mac, ip_of(W), IP_HOST, 47, 1480);
+	packet_seal(&p);
+	assert_passes(w, W, &p);
+	packet_begin(&p, mac_of(W), router_mac, ip_of(W), IP_HOST, 47, 1481);
+	packet_seal(&p);
+	assert_drops(w, W, &p, DROP_MTU);
+}
+
+#define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD_TEST(nat_gateway_lends_address_and_port),
+		WORLD_TEST(nat_keeps_tcp_and_echo_apart_and_right),
+		WORLD_TEST(clients_with_the_same_port_get_different_ones),
+		WORLD_TEST(nothing_comes_in_through_a_nat_gateway),
+		WORLD_TEST(other_protocols_and_dead_gateways_are_refused),
+		WORLD_TEST(a_nat_gateways_subnet_has_its_acl_and_routes),
+		WORLD_TEST(a_full_flow_table_refuses_new_flows_and_counts),
+		WORLD_TEST(elastic_ips_stand_for_private_addresses),
+		WORLD_TEST(a_udp_datagram_without_checksum_stays_so),
+		WORLD_TEST(groups_of_the_receiver_guard_its_elastic_ip),
+		WORLD_TEST(what_may_not_pass_an_internet_gateway_does_not),
+		WORLD_TEST(a_reply_that_would_leave_by_another_gateway_ends_the_flow),
+		WORLD_TEST(a_larger_packet_than_the_internets_is_dropped),
+	};
+
+	return cmocka_run_group_tests(tests, world_enter, NULL);
+}
