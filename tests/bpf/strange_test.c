@@ -98,13 +98,13 @@ static void frames_cut_at_every_length_are_dropped(void **state)
 	struct packet whole;
 
 	good(&whole);
-	for (size_t n = ETH + 1; n < whole.len; n++) { /* a test run takes no less */
+	for (size_t n = ETH + IP4; n < whole.len; n++) { /* a test run takes no less */
 		struct packet p = whole;
 
 		p.len = n;
 		assert_int_equal(run(w, A, &p), TC_ACT_SHOT);
 	}
-	assert_int_equal(drops(w, DROP_TRUNCATED), whole.len - ETH - 1);
+	assert_int_equal(drops(w, DROP_TRUNCATED), whole.len - ETH - IP4);
 	assert_int_equal(flows_of(w)->n, 0);
 }
 
