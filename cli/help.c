@@ -84,13 +84,13 @@ static const char *const create_examples[KIND_COUNT] = {
 
 void help_command(const struct kind *k, const struct command *cmd)
 {
-	struct opt *fields = cmd->fields ? kind_opts(k) : NULL;
+	struct opt *fields = k && cmd->fields ? kind_opts(k) : NULL;
 	const struct opt *tables[OPT_TABLES_MAX];
 
 	command_tables(cmd, fields, tables);
 	printf("Usage: vpcctl %s%s%s [OPTION…] %s%s\n\n%s.\n", k ? k->name : "", k ? " " : "",
 	       cmd->name, cmd->usage,
-	       fields && field_find(k->fields, "Command") ? " [-- COMMAND…]" : "",
+	       fields && k && field_find(k->fields, "Command") ? " [-- COMMAND…]" : "",
 	       cmd->help ? cmd->help : "");
 	options_print(tables);
 	if (k && !strcmp(cmd->name, "create"))

@@ -348,7 +348,7 @@ static int delete_one(struct cli *c, const char *name)
 	else
 		printf("%s deleted%s\n", name,
 		       args_has(&c->args, "dry-run") ? " (dry run: nothing changed)" : "");
-	return r;
+	return EXIT_DONE;
 }
 
 int cmd_delete(struct cli *c)

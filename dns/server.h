@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The VPC resolver. A thread of its own answers UDP and TCP port 53 on its listeners. What it knows
- * is an immutable snapshot: views (one a VPC, one for the public internet), their records, and which
- * client address belongs to which view. Other names are forwarded (libunbound).
+ * is an immutable snapshot: views (one a VPC, one for the public internet), their records, and
+ * which client address belongs to which view. Other names are forwarded (libunbound).
  */
 #ifndef VPCD_DNS_SERVER_H
 #define VPCD_DNS_SERVER_H
@@ -35,7 +35,7 @@ int dns_client_add(struct dns_snapshot *s, const struct ip *client, uint32_t vie
 /* ---- the server ---- */
 
 struct dns_listener {
-	int netns_fd;	  /* namespace that the socket lives in; not owned; < 0: the current one */
+	int netns_fd;	   /* namespace that the socket lives in; not owned; < 0: the current one */
 	struct ip address; /* bound with IP_FREEBIND; port 53 unless port is set */
 	uint16_t port;
 	int32_t view; /* >= 0: every client sees this view; < 0: by client address */
@@ -44,8 +44,8 @@ struct dns_listener {
 struct dns_server_config {
 	const struct dns_listener *listeners;
 	size_t n_listeners;
-	int forward_netns_fd;	/* namespace for upstream queries; < 0: the current one */
-	struct ip forwarder;	/* public server to forward to; unset: outside names SERVFAIL */
+	int forward_netns_fd;	 /* namespace for upstream queries; < 0: the current one */
+	struct ip forwarder;	 /* public server to forward to; unset: outside names SERVFAIL */
 	uint16_t forwarder_port; /* 0: 53 */
 };
 

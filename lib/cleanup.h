@@ -33,26 +33,26 @@ static inline void cleanup_fclosep(FILE **f)
 #define cleanup_fclose cleanup(cleanup_fclosep)
 
 /* Defines a cleanup function `<f>p` for a destructor that takes a pointer and accepts NULL. */
-#define DEFINE_CLEANUP(type, f)                                                                    \
-	static inline void f##p(type *p)                                                           \
-	{                                                                                          \
-		f(*p);                                                                             \
+#define DEFINE_CLEANUP(type, f)          \
+	static inline void f##p(type *p) \
+	{                                \
+		f(*p);                   \
 	}
 
 /* The pointer's value; the pointer itself becomes NULL. */
-#define TAKE(p)                                                                                    \
-	({                                                                                         \
-		__auto_type take_p_ = (p);                                                         \
-		(p) = NULL;                                                                        \
-		take_p_;                                                                           \
+#define TAKE(p)                            \
+	({                                 \
+		__auto_type take_p_ = (p); \
+		(p) = NULL;                \
+		take_p_;                   \
 	})
 
 /* The descriptor's value; the variable itself becomes -1. */
-#define TAKE_FD(fd)                                                                                \
-	({                                                                                         \
-		int take_fd_ = (fd);                                                               \
-		(fd) = -1;                                                                         \
-		take_fd_;                                                                          \
+#define TAKE_FD(fd)                  \
+	({                           \
+		int take_fd_ = (fd); \
+		(fd) = -1;           \
+		take_fd_;            \
 	})
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

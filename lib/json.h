@@ -30,7 +30,7 @@ int json_parse(const char *text, size_t len, bool comments, struct json **ret, s
 int json_locate(const char *text, size_t len, bool comments, const char *pointer, bool key,
 		unsigned *ret_line, unsigned *ret_col);
 
-char *json_print(const struct json *j);	      /* one line; malloc'd */
+char *json_print(const struct json *j);	       /* one line; malloc'd */
 char *json_print_pretty(const struct json *j); /* two-space indent, final newline; malloc'd */
 void json_free(struct json *j);
 struct json *json_copy(const struct json *j);
@@ -46,10 +46,10 @@ struct json *json_new_str(const char *s);
 struct json *json_new_arr(void);
 struct json *json_new_obj(void);
 
-bool json_bool(const struct json *j);	   /* false unless true */
-double json_num(const struct json *j);	   /* 0 unless a number */
+bool json_bool(const struct json *j);	    /* false unless true */
+double json_num(const struct json *j);	    /* 0 unless a number */
 const char *json_str(const struct json *j); /* NULL unless a string */
-bool json_is_int(const struct json *j);	   /* a number without a fraction, within 2^53 */
+bool json_is_int(const struct json *j);	    /* a number without a fraction, within 2^53 */
 
 size_t json_len(const struct json *j); /* members or elements; 0 for scalars and NULL */
 struct json *json_get(const struct json *obj, const char *key); /* NULL if absent */
@@ -70,7 +70,7 @@ struct json *json_detach(struct json *obj, const char *key);
 /* RFC 7396: target := target merged with patch; null members of the patch remove. */
 void json_merge(struct json *target, const struct json *patch);
 
-#define json_for_each(it, container)                                                               \
+#define json_for_each(it, container) \
 	for (struct json *it = json_first(container); it; it = json_next(it))
 
 DEFINE_CLEANUP(struct json *, json_free)

@@ -15,7 +15,7 @@
 #define MEMBER(struct_, member) (((struct struct_ *)0)->member)
 
 /* int members are enums (.values) unless FIELD_AS says T_PROTO. */
-#define FIELD_TYPE(struct_, member)                                                                \
+#define FIELD_TYPE(struct_, member) \
 	_Generic(MEMBER(struct_, member),                                                          \
 		bool: T_BOOL,                                                                      \
 		int64_t: T_INT,                                                                    \
@@ -27,14 +27,14 @@
 		struct list: T_LIST,                                                               \
 		struct map: T_MAP)
 
-#define FIELD_AS(struct_, member, name_, type_, ...)                                               \
-	{                                                                                          \
-		.name = name_, .type = type_, .offset = offsetof(struct struct_, member),          \
-		.size = sizeof(MEMBER(struct_, member)), __VA_ARGS__                               \
+#define FIELD_AS(struct_, member, name_, type_, ...)                                      \
+	{                                                                                 \
+		.name = name_, .type = type_, .offset = offsetof(struct struct_, member), \
+		.size = sizeof(MEMBER(struct_, member)), __VA_ARGS__                      \
 	}
-#define FIELD(struct_, member, name_, ...)                                                         \
+#define FIELD(struct_, member, name_, ...) \
 	FIELD_AS(struct_, member, name_, FIELD_TYPE(struct_, member), __VA_ARGS__)
-#define REF(struct_, member, name_, kind_, ...)                                                    \
+#define REF(struct_, member, name_, kind_, ...) \
 	FIELD_AS(struct_, member, name_, T_REF, .ref = kind_, __VA_ARGS__)
 
 /* Item descriptions for T_LIST: `.elem = &elem_string`. */

@@ -16,8 +16,8 @@ uint64_t ipam_subnet_free(const struct model *m, const struct subnet *s);
 /* Lowest free address of the elastic IP pool: AddressLimitExceeded. */
 int ipam_pool_pick(const struct model *m, const struct cidr *pool, struct ip *ret, struct err *e);
 
-struct ip ipam_router(const struct subnet *s);	   /* first address + 1 */
-struct ip ipam_resolver(const struct vpc *v);	   /* primary block + 2 */
+struct ip ipam_router(const struct subnet *s); /* first address + 1 */
+struct ip ipam_resolver(const struct vpc *v);  /* primary block + 2 */
 /* A locally administered unicast MAC derived from an id; the same id gives the same MAC. */
 struct mac ipam_mac(const char *id);
 

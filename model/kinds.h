@@ -52,8 +52,8 @@ struct internet_gateway {
 struct nat_gateway {
 	struct object o;
 	char *subnet_id;
-	int connectivity_type; /* enum nat_connectivity */
-	char *allocation_id;   /* elastic IP, for a public one */
+	int connectivity_type;	    /* enum nat_connectivity */
+	char *allocation_id;	    /* elastic IP, for a public one */
 	char *network_interface_id; /* computed: its ENI */
 	char *state;		    /* computed: pending available failed deleting deleted */
 	char *failure_code, *failure_message;
@@ -79,8 +79,8 @@ struct security_group_rule {
 	struct object o;
 	char *group_id;
 	bool is_egress;
-	int ip_protocol;	   /* -1: all */
-	int64_t from_port, to_port; /* -1: all; ICMP: type and code */
+	int ip_protocol;		  /* -1: all */
+	int64_t from_port, to_port;	  /* -1: all; ICMP: type and code */
 	struct cidr cidr_ipv4, cidr_ipv6; /* one of these three */
 	char *referenced_group_id;
 	char *description;
@@ -112,25 +112,25 @@ struct network_interface {
 	struct mac mac_address;
 	bool source_dest_check; /* default true */
 	int interface_type;	/* enum interface_type */
-	char *attachment_id;	/* computed: id of the instance, function or NAT gateway that has it */
+	char *attachment_id; /* computed: id of the instance, function or NAT gateway that has it */
 	char *description;
-	char *status;	  /* computed: available in-use failed */
+	char *status; /* computed: available in-use failed */
 	char *status_reason;
 };
 
 /* What instance, function and internet host have in common: a sandbox runs it. */
 struct sandbox {
-	struct list command;	  /* char * */
+	struct list command; /* char * */
 	struct map environment;
 	struct list capabilities; /* char *: "net_raw" …, without CAP_ */
 	char *directory;	  /* "WorkingDirectory" */
 	int desired_state;	  /* enum sandbox_desired: "DesiredState" running|stopped */
-	int stdio;		  /* enum sandbox_stdio: "Stdio" log|attach: attach waits for a client */
-	bool auto_remove;	  /* "AutoRemove": delete the object when the command ends */
-	char *netns_path;	  /* "NetnsPath": a namespace of somebody else; no process of ours */
-	char *state;		  /* computed: pending running stopped failed */
-	char *state_reason;	  /* computed */
-	int64_t exit_code;	  /* computed; -1 while none */
+	int stdio;	    /* enum sandbox_stdio: "Stdio" log|attach: attach waits for a client */
+	bool auto_remove;   /* "AutoRemove": delete the object when the command ends */
+	char *netns_path;   /* "NetnsPath": a namespace of somebody else; no process of ours */
+	char *state;	    /* computed: pending running stopped failed */
+	char *state_reason; /* computed */
+	int64_t exit_code;  /* computed; -1 while none */
 };
 enum sandbox_desired { SANDBOX_RUNNING, SANDBOX_STOPPED };
 enum sandbox_stdio { STDIO_LOG, STDIO_ATTACH };
@@ -138,7 +138,7 @@ enum sandbox_stdio { STDIO_LOG, STDIO_ATTACH };
 struct instance {
 	struct object o;
 	char *subnet_id;
-	struct ip private_ip_address; /* input for its ENI; allocated if absent */
+	struct ip private_ip_address;	/* input for its ENI; allocated if absent */
 	struct list security_group_ids; /* char * */
 	bool source_dest_check;
 	struct sandbox sandbox;
@@ -163,22 +163,22 @@ struct internet_host {
 
 struct hosted_zone {
 	struct object o;
-	char *domain;	      /* "DomainName": lower case, no final dot */
+	char *domain;	     /* "DomainName": lower case, no final dot */
 	struct list vpc_ids; /* char *; empty: a public zone of the simulated internet */
 };
 
 struct record_set {
 	struct object o;
 	char *hosted_zone_id;
-	char *record_name; /* relative to the zone, "@" for its apex, or "*" … */
-	char *type;	   /* "A" "CNAME" "TXT" … */
-	int64_t ttl;	   /* seconds, default 60 */
+	char *record_name;  /* relative to the zone, "@" for its apex, or "*" … */
+	char *type;	    /* "A" "CNAME" "TXT" … */
+	int64_t ttl;	    /* seconds, default 60 */
 	struct list values; /* char *: RDATA in master-file form, or "@NAME": an instance's or
 			     * function's private address, resolved when answers are built */
 };
 
 /* The kind's struct of an object; no check at run time beyond an assert. */
-#define AS(type, obj) ((struct type *)(obj))
+#define AS(type, obj)	    ((struct type *)(obj))
 #define AS_CONST(type, obj) ((const struct type *)(obj))
 
 /* The sandbox part of an instance, function or internet host; NULL for other kinds. */

@@ -43,10 +43,11 @@ enum field_type {
 	T_IP,	  /* struct ip */
 	T_CIDR,	  /* struct cidr */
 	T_MAC,	  /* struct mac */
-	T_PROTO,  /* int: -1 all, else IP protocol number; written "tcp" "udp" "icmp" "icmpv6" "-1" N */
-	T_TIME,	  /* int64_t: Unix seconds; written RFC 3339 UTC */
-	T_REF,	  /* char *: id of an object of kind .ref; names are accepted and resolved */
-	T_LIST,	  /* struct list of .elem */
+	T_PROTO, /* int: -1 all, else IP protocol number; written "tcp" "udp" "icmp" "icmpv6" "-1" N
+		  */
+	T_TIME,	 /* int64_t: Unix seconds; written RFC 3339 UTC */
+	T_REF,	 /* char *: id of an object of kind .ref; names are accepted and resolved */
+	T_LIST,	 /* struct list of .elem */
 	T_RECORD, /* struct described by .fields */
 	T_MAP,	  /* struct map: string to string */
 };
@@ -57,8 +58,8 @@ enum field_flags {
 	COMPUTED = 4,	/* status or allocated: refused as input */
 	UNIQUE_REF = 8, /* at most one object of this kind may refer to the same target */
 	CASCADE = 16,	/* the referring object goes with its target (a rule with its group) */
-	WEAK = 32,	/* the target may go: within a record the value dangles (a route: blackhole),
-			 * otherwise it is cleared. So is a COMPUTED reference */
+	WEAK = 32, /* the target may go: within a record the value dangles (a route: blackhole),
+		    * otherwise it is cleared. So is a COMPUTED reference */
 	ALLOCATED = 64, /* may be given; chosen by the daemon if absent; immutable afterwards */
 	COLUMN = 128,	/* a column of the table that `list` prints; otherwise only -o wide */
 };
@@ -77,15 +78,15 @@ struct field {
 	const char *name; /* EC2's: "CidrBlock" */
 	enum field_type type;
 	size_t offset, size;
-	enum kind_id ref;	   /* T_REF, or a list of them */
-	unsigned flags;		   /* enum field_flags */
-	const char *oneof;	   /* fields with the same group name exclude one another */
-	const char *def;	   /* default, as text */
-	const char *const *values; /* T_ENUM: NULL-terminated names */
-	int64_t min, max;	   /* T_INT and T_STRING (length); both 0: unbounded */
-	const struct field *elem;  /* T_LIST: describes an item (offset 0) */
+	enum kind_id ref;	    /* T_REF, or a list of them */
+	unsigned flags;		    /* enum field_flags */
+	const char *oneof;	    /* fields with the same group name exclude one another */
+	const char *def;	    /* default, as text */
+	const char *const *values;  /* T_ENUM: NULL-terminated names */
+	int64_t min, max;	    /* T_INT and T_STRING (length); both 0: unbounded */
+	const struct field *elem;   /* T_LIST: describes an item (offset 0) */
 	const struct field *fields; /* T_RECORD: terminated by .name == NULL */
-	const char *help;	   /* one sentence, no full stop; required (a lint test holds it) */
+	const char *help; /* one sentence, no full stop; required (a lint test holds it) */
 };
 
 struct model_entry;
@@ -98,8 +99,8 @@ struct object {
 	char *name;    /* tag Name; NULL if unnamed */
 	char *account; /* owner, "123456789012" */
 	char *region;
-	char *lab;	 /* the lab that owns it; NULL: made by hand */
-	struct map tags; /* includes Name */
+	char *lab;	   /* the lab that owns it; NULL: made by hand */
+	struct map tags;   /* includes Name */
 	uint64_t revision; /* of its last change; status leaves it */
 	int64_t created;   /* Unix seconds */
 };
@@ -119,7 +120,8 @@ struct kind {
 	const struct field *fields; /* terminated by .name == NULL */
 
 	/* Everything that the table cannot say. `old` is NULL on creation. May fill ALLOCATED and
-	 * COMPUTED fields of `new`. Called inside the transaction, after references are resolved. */
+	 * COMPUTED fields of `new`. Called inside the transaction, after references are resolved.
+	 */
 	int (*check)(struct txn *t, const struct object *old, struct object *new, struct err *e);
 	/* After creation in the same transaction: objects that EC2 makes along (default group, main
 	 * route table, primary interface). NULL: none. */

@@ -11,7 +11,7 @@ struct db;
 
 /* -EBUSY: another process holds it. A newer schema version, or somebody else's file: refused. */
 int db_open(const char *path, struct db **ret, struct err *e);
-void db_close(struct db *d); /* NULL ok */
+void db_close(struct db *d);	    /* NULL ok */
 uint64_t db_revision(struct db *d); /* 0: nothing was committed yet */
 
 struct db_row {

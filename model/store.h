@@ -34,7 +34,7 @@ const struct object *model_get(const struct model *m, const char *id); /* NULL: 
 /* First and next object of a kind, in order of creation. */
 const struct object *model_first(const struct model *m, enum kind_id kind);
 const struct object *model_next(const struct model *m, const struct object *o);
-#define model_for_each(o, m, kind)                                                                 \
+#define model_for_each(o, m, kind) \
 	for (const struct object *o = model_first(m, kind); o; o = model_next(m, o))
 
 /* Objects of `kind` (KIND_NONE: any) that refer to `id` by any field. Calls fn once for each, in no
@@ -52,7 +52,8 @@ int model_resolve(const struct model *m, enum kind_id kind, const char *text, co
 const struct vpc *model_subnet_vpc(const struct model *m, const struct subnet *s);
 const struct route_table *model_subnet_route_table(const struct model *m, const struct subnet *s);
 const struct network_acl *model_subnet_network_acl(const struct model *m, const struct subnet *s);
-const struct internet_gateway *model_vpc_internet_gateway(const struct model *m, const char *vpc_id);
+const struct internet_gateway *model_vpc_internet_gateway(const struct model *m,
+							  const char *vpc_id);
 const struct security_group *model_vpc_default_group(const struct model *m, const char *vpc_id);
 const struct elastic_ip *model_eni_elastic_ip(const struct model *m, const char *eni_id);
 const char *model_object_vpc(const struct model *m, const struct object *o); /* its VPC's id */
@@ -69,8 +70,8 @@ struct store *txn_store(const struct txn *t);
 void txn_set_lab(struct txn *t, const char *lab);
 
 /* spec: members by field name plus Name, Tags; unknown members are refused with a suggestion.
- * References may be names. *ret (may be NULL) lives until the transaction ends. e->field is the path
- * within the spec, "Routes/0/GatewayId", here and in txn_update. */
+ * References may be names. *ret (may be NULL) lives until the transaction ends. e->field is the
+ * path within the spec, "Routes/0/GatewayId", here and in txn_update. */
 int txn_create(struct txn *t, const struct kind *k, const struct json *spec, const char *scope_vpc,
 	       const struct object **ret, struct err *e);
 /* Merge patch (RFC 7396) of the spec. IMMUTABLE fields: -EPERM, code InvalidParameterValue. */
@@ -92,8 +93,8 @@ struct change {
 };
 size_t txn_changes(const struct txn *t, const struct change **ret);
 
-/* Durable when it returns 0 (0.25 ms); *ret_revision (may be NULL): the new revision. No change: the
- * old one. Frees t in any case; on failure nothing has changed. */
+/* Durable when it returns 0 (0.25 ms); *ret_revision (may be NULL): the new revision. No change:
+ * the old one. Frees t in any case; on failure nothing has changed. */
 int txn_commit(struct txn *t, uint64_t *ret_revision, struct err *e);
 void txn_abort(struct txn *t); /* NULL ok */
 

@@ -61,21 +61,9 @@ char *object_label(const struct model *m, const struct object *o)
 	return label;
 }
 
-static bool of_lab(const struct object *o, const char *lab)
+bool object_of_lab(const struct object *o, const char *lab)
 {
 	return o->lab && !strcmp(o->lab, lab);
-}
-
-/* ---- deleting with what depends on it ---- */
-
-static int delete_deep(struct txn *t, const char *lab, const char *id, struct err *e);
-
-static int patch_null(struct txn *t, const char *id, const char *field, struct err *e)
-{
-	cleanup_json struct json *patch = json_new_obj();
-
-	json_set(patch, field, json_new_null());
-	return txn_update(t, id, patch, e);
 }
 
 static bool equal(const char *a, const char *b)
@@ -83,141 +71,9 @@ static bool equal(const char *a, const char *b)
 	return a && b && !strcmp(a, b);
 }
 
-/* A referrer lets go of id: by forgetting it where that is possible, otherwise by going too. */
-static int let_go(struct txn *t, const char *lab, const struct object *o, const char *id,
-		  struct err *e)
-{
-	const struct kind *k = kind_of_id(id);
-
-	switch (o->kind->kind) {
-	case KIND_SUBNET:
-		if (equal(AS_CONST(subnet, o)->route_table_id, id))
-			return patch_null(t, o->id, "RouteTableId", e);
-		if (equal(AS_CONST(subnet, o)->network_acl_id, id))
-			return patch_null(t, o->id, "NetworkAclId", e);
-		break;
-	case KIND_NETWORK_INTERFACE:
-		if (AS_CONST(network_interface, o)->attachment_id)
-			return 0; /* its holder is asked */
-		break;
-	case KIND_INSTANCE:
-	case KIND_FUNCTION:
-		if (k == kinds[KIND_SECURITY_GROUP])
-			return patch_null(t, o->id, "SecurityGroupIds", e);
-		break;
-	default:
-		break;
-	}
-	return delete_deep(t, lab, o->id, e);
-}
-
-struct ids {
-	size_t n, cap;
-	char (*v)[40];
-};
-
-static void ids_add(void *arg, const struct object *o)
-{
-	struct ids *ids = arg;
-
-	if (ids->n == ids->cap) {
-		size_t cap = ids->cap ? 2 * ids->cap : 16;
-		void *v = reallocarray(ids->v, cap, sizeof(*ids->v));
-
-		if (!v)
-			return;
-		ids->v = v;
-		ids->cap = cap;
-	}
-	memcpy(ids->v[ids->n++], o->id, sizeof(*ids->v));
-}
-
-/* Public addresses keep interfaces and gateways busy without referring to them the usual way. */
-static int release_addresses(struct txn *t, const char *lab, const char *vpc_id, struct err *e)
-{
-	struct ids ids = {0};
-	int rc = 0;
-
-	model_for_each (o, txn_model(t), KIND_ELASTIC_IP)
-		ids_add(&ids, o);
-	for (size_t i = 0; !rc && i < ids.n; i++) {
-		const struct object *o = model_get(txn_model(t), ids.v[i]);
-		const char *eni_id = o ? AS_CONST(elastic_ip, o)->network_interface_id : NULL;
-		const struct object *eni = eni_id ? model_get(txn_model(t), eni_id) : NULL;
-		const char *holder = eni ? AS_CONST(network_interface, eni)->attachment_id : NULL;
-
-		if (!eni || !of_lab(o, lab) || !equal(model_object_vpc(txn_model(t), eni), vpc_id))
-			continue;
-		if (AS_CONST(network_interface, eni)->interface_type == INTERFACE_NAT_GATEWAY ||
-		    AS_CONST(elastic_ip, o)->auto_assigned)
-			rc = delete_deep(t, lab, holder, e);
-		else
-			rc = patch_null(t, o->id, "NetworkInterfaceId", e);
-	}
-	free(ids.v);
-	return rc;
-}
-
-static int prepare_delete(struct txn *t, const char *lab, const struct object *o, struct err *e)
-{
-	if (o->kind->kind == KIND_INTERNET_GATEWAY && AS_CONST(internet_gateway, o)->vpc_id)
-		return release_addresses(t, lab, AS_CONST(internet_gateway, o)->vpc_id, e);
-	return 0;
-}
-
-static bool holds_back(const struct err *e)
-{
-	return !strcmp(e->code, "DependencyViolation") ||
-	       !strcmp(e->code, "InvalidIPAddress.InUse") ||
-	       !strcmp(e->code, "InvalidNetworkInterface.InUse");
-}
-
-static int free_from_referrers(struct txn *t, const char *lab, const char *id, struct err *e)
-{
-	struct ids ids = {0};
-	int rc = 0;
-
-	model_referrers(txn_model(t), id, KIND_NONE, ids_add, &ids);
-	for (size_t i = 0; !rc && i < ids.n; i++) {
-		const struct object *o = model_get(txn_model(t), ids.v[i]);
-
-		if (!o || object_came_along(o))
-			continue;
-		if (!of_lab(o, lab))
-			rc = err_set(e, -EBUSY, "DependencyViolation", "",
-				     "%s is used by %s %s (%s), which is not of lab %s", id,
-				     o->kind->name, o->id, o->name ? o->name : "unnamed", lab);
-		else
-			rc = let_go(t, lab, o, id, e);
-	}
-	free(ids.v);
-	return rc;
-}
-
-static int delete_deep(struct txn *t, const char *lab, const char *id, struct err *e)
-{
-	const struct object *o = model_get(txn_model(t), id);
-	char own[40];
-	int rc;
-
-	if (!o)
-		return 0;
-	memcpy(own, o->id, sizeof(own)); /* o may move */
-	rc = prepare_delete(t, lab, o, e);
-	if (!rc)
-		rc = txn_delete(t, own, e);
-	if (!rc || !holds_back(e))
-		return rc;
-	o = model_get(txn_model(t), own);
-	if (o && o->kind->kind == KIND_ELASTIC_IP && AS_CONST(elastic_ip, o)->network_interface_id)
-		patch_null(t, own, "NetworkInterfaceId", NULL);
-	rc = free_from_referrers(t, lab, own, e);
-	return rc ? rc : txn_delete(t, own, e);
-}
-
 /* ---- entries and objects ---- */
 
-static const char *entry_vpc_id(struct load *l, const struct entry *e)
+const char *entry_vpc_id(struct load *l, const struct entry *e)
 {
 	struct entry *v = e->vpc ? entry_find(l, KIND_VPC, e->vpc, NULL) : NULL;
 
@@ -232,7 +88,7 @@ static const struct object *existing(struct load *l, const struct entry *e)
 	const char *vpc = entry_vpc_id(l, e);
 
 	model_for_each (o, m, e->kind) {
-		if (!of_lab(o, l->lab) || (e->vpc && !equal(model_object_vpc(m, o), vpc)))
+		if (!object_of_lab(o, l->lab) || (e->vpc && !equal(model_object_vpc(m, o), vpc)))
 			continue;
 		if (e->kind == KIND_ROUTE_TABLE && AS_CONST(route_table, o)->main != is_main)
 			continue;
@@ -262,7 +118,7 @@ static void prune(struct load *l)
 		struct ids ids = {0};
 
 		model_for_each (o, txn_model(l->t), order[k])
-			if (of_lab(o, l->lab) && !object_came_along(o) && !entry_of(l, o))
+			if (object_of_lab(o, l->lab) && !object_came_along(o) && !entry_of(l, o))
 				ids_add(&ids, o);
 		for (size_t i = 0; i < ids.n; i++) {
 			struct err e;
@@ -305,7 +161,7 @@ static void route_path(const struct entry *e, char *path, size_t len)
 				 pointer_escape(json_key(r), key, sizeof(key)));
 }
 
-static void entry_fault(struct load *l, struct entry *e, const struct err *err)
+void entry_fault(struct load *l, struct entry *e, const struct err *err)
 {
 	char path[256] = "";
 
@@ -317,7 +173,7 @@ static void entry_fault(struct load *l, struct entry *e, const struct err *err)
 	fault_add(l, e->pointer, path, false, err);
 }
 
-static bool is_failed(struct load *l, enum kind_id kind, const char *name, const char *vpc)
+bool entry_is_failed(struct load *l, enum kind_id kind, const char *name, const char *vpc)
 {
 	const char *slash = strchr(name, '/');
 	struct entry *e = NULL;
@@ -338,7 +194,7 @@ static bool value_failed(struct load *l, const struct field *f, const struct jso
 			 const char *vpc)
 {
 	if (f->type == T_REF && json_str(v))
-		return is_failed(l, f->ref, json_str(v), vpc);
+		return entry_is_failed(l, f->ref, json_str(v), vpc);
 	if (f->type == T_LIST)
 		json_for_each (it, v)
 			if (value_failed(l, f->elem, it, vpc))
@@ -353,7 +209,7 @@ static bool value_failed(struct load *l, const struct field *f, const struct jso
 /* A reference to what has a fault already is no fault of its own. */
 static bool depends_on_failed(struct load *l, const struct entry *e)
 {
-	if (e->vpc && is_failed(l, KIND_VPC, e->vpc, NULL))
+	if (e->vpc && entry_is_failed(l, KIND_VPC, e->vpc, NULL))
 		return true;
 	field_for_each (f, kinds[e->kind]->fields)
 		if (value_failed(l, f, json_get(e->spec, f->name), e->vpc))
@@ -560,207 +416,6 @@ static void associate(struct load *l, struct entry *e)
 		fault_add(l, e->pointer, name ? "ElasticIp" : "PublicIp", false, &err);
 }
 
-/* ---- rules and records: sets that belong to an entry ---- */
-
-static void delete_others(struct load *l, struct entry *e, const struct ids *all,
-			  const struct ids *kept)
-{
-	for (size_t i = 0; i < all->n; i++) {
-		bool keep = false;
-		struct err err;
-
-		for (size_t j = 0; j < kept->n && !keep; j++)
-			keep = !strcmp(all->v[i], kept->v[j]);
-		if (!keep && txn_delete(l->t, all->v[i], &err))
-			entry_fault(l, e, &err);
-	}
-}
-
-static void own_rules(void *arg, const struct object *o)
-{
-	struct ids *ids = ((void **)arg)[0];
-	const char *group = ((void **)arg)[1];
-
-	if (!strcmp(AS_CONST(security_group_rule, o)->group_id, group))
-		ids_add(ids, o);
-}
-
-static int want_rule(struct load *l, struct entry *e, const struct json *rule, bool egress,
-		     struct ids *kept, struct err *err)
-{
-	cleanup_json struct json *spec = NULL;
-	const struct object *o, *group = model_get(txn_model(l->t), e->id);
-	int rc = 0;
-
-	if (json_str(rule))
-		rc = rule_parse(json_str(rule), &spec, err);
-	else if (json_type(rule) == JSON_OBJECT)
-		spec = json_copy(rule);
-	else
-		rc = err_set(err, -EINVAL, "InvalidPermission.Malformed", "",
-			     "a rule is a text (\"tcp 80 from 0.0.0.0/0\") or an object");
-	if (rc)
-		return rc;
-	if (json_str(rule) && json_bool(json_get(spec, "IsEgress")) != egress)
-		return err_set(err, -EINVAL, "InvalidPermission.Malformed", "",
-			       "\"%.128s\": %s rules say \"%s\"", json_str(rule),
-			       egress ? "egress" : "ingress", egress ? "to" : "from");
-	json_set_bool(spec, "IsEgress", egress);
-	if (json_str(json_get(spec, "ReferencedGroupId")) &&
-	    is_failed(l, KIND_SECURITY_GROUP, json_str(json_get(spec, "ReferencedGroupId")),
-		      e->vpc))
-		return 0;
-	rc = rule_find(txn_model(l->t), group, spec, &o, err);
-	if (rc == -ENOENT && !strcmp(err->code, "InvalidPermission.NotFound")) {
-		json_set_str(spec, "GroupId", e->id);
-		rc = txn_create(l->t, kinds[KIND_SECURITY_GROUP_RULE], spec, entry_vpc_id(l, e), &o,
-				err);
-	}
-	if (!rc)
-		ids_add(kept, o);
-	return rc;
-}
-
-static void want_rules(struct load *l, struct entry *e, bool egress, struct ids *kept)
-{
-	const char *key = egress ? "Egress" : "Ingress";
-	const struct json *rules = json_get(e->body, key);
-	cleanup_json struct json *defaults = json_new_arr();
-	size_t i = 0;
-
-	if (!rules) {
-		if (egress)
-			json_append(defaults, json_new_str("all to 0.0.0.0/0"));
-		else if (!strcmp(e->name, "default"))
-			json_append(defaults, json_new_str("all from default"));
-		rules = defaults;
-	}
-	if (json_type(rules) != JSON_ARRAY) {
-		fault_format(l, e->pointer, key, false, "InvalidParameterValue",
-			     "must be an array of rules");
-		return;
-	}
-	json_for_each (rule, rules) {
-		char tail[64];
-		struct err err;
-
-		snprintf(tail, sizeof(tail), "%s/%zu", key, i++);
-		if (want_rule(l, e, rule, egress, kept, &err))
-			fault_add(l, e->pointer, tail, false, &err);
-	}
-}
-
-static void sync_rules(struct load *l, struct entry *e)
-{
-	struct ids all = {0}, kept = {0};
-	void *arg[] = {&all, e->id};
-
-	if (e->failed)
-		return;
-	model_referrers(txn_model(l->t), e->id, KIND_SECURITY_GROUP_RULE, own_rules, arg);
-	want_rules(l, e, false, &kept);
-	want_rules(l, e, true, &kept);
-	delete_others(l, e, &all, &kept);
-	free(all.v);
-	free(kept.v);
-}
-
-struct record_search {
-	const char *name, *type;
-	const struct object *found;
-};
-
-static void find_record(void *arg, const struct object *o)
-{
-	struct record_search *s = arg;
-	const struct record_set *r = AS_CONST(record_set, o);
-
-	if (!strcasecmp(r->record_name, s->name) && !strcasecmp(r->type, s->type))
-		s->found = o;
-}
-
-/* "pg CNAME": "db.shop.test", or a list, or {"TTL": 60, "Values": [...]}. */
-static struct json *record_spec(const struct json *record, const char *name, const char *type)
-{
-	struct json *spec = json_new_obj(), *values = json_new_arr();
-
-	json_set_str(spec, "RecordName", name);
-	json_set_str(spec, "Type", type);
-	if (json_type(record) == JSON_OBJECT) {
-		json_for_each (m, record)
-			json_set(spec, json_key(m), json_copy(m));
-		json_free(values);
-		return spec;
-	}
-	if (json_type(record) == JSON_ARRAY)
-		json_for_each (v, record)
-			json_append(values, json_copy(v));
-	else
-		json_append(values, json_copy(record));
-	json_set(spec, "Values", values);
-	return spec;
-}
-
-static int want_record(struct load *l, struct entry *e, const struct json *record, struct ids *kept,
-		       struct err *err)
-{
-	cleanup_free char *name = strdup(json_key(record));
-	char *type = name ? strrchr(name, ' ') : NULL;
-	cleanup_json struct json *spec = NULL;
-	struct record_search s = {.name = name};
-	int rc;
-
-	if (!type || type == name)
-		return err_set(err, -EINVAL, "InvalidChangeBatch", "",
-			       "\"%.64s\": a record's key is NAME TYPE, as in \"db A\"",
-			       json_key(record));
-	*type++ = 0;
-	s.type = type;
-	spec = record_spec(record, name, type);
-	model_referrers(txn_model(l->t), e->id, KIND_RECORD_SET, find_record, &s);
-	if (s.found) {
-		cleanup_json struct json *patch = json_new_obj();
-		const struct json *ttl = json_get(spec, "TTL");
-
-		ids_add(kept, s.found);
-		json_set(patch, "Values", json_copy(json_get(spec, "Values")));
-		json_set(patch, "TTL", ttl ? json_copy(ttl) : json_new_null());
-		return txn_update(l->t, s.found->id, patch, err);
-	}
-	json_set_str(spec, "HostedZoneId", e->id);
-	rc = txn_create(l->t, kinds[KIND_RECORD_SET], spec, NULL, &s.found, err);
-	if (!rc)
-		ids_add(kept, s.found);
-	return rc;
-}
-
-static void sync_records(struct load *l, struct entry *e)
-{
-	const struct json *records = json_get(e->body, "Records");
-	char pointer[sizeof(e->pointer) + 16], key[200];
-	struct ids all = {0}, kept = {0};
-
-	if (e->failed)
-		return;
-	snprintf(pointer, sizeof(pointer), "%.240s/Records", e->pointer);
-	if (records && json_type(records) != JSON_OBJECT) {
-		fault_format(l, e->pointer, "Records", false, "InvalidParameterValue",
-			     "must be an object: {\"db A\": \"10.0.0.5\"}");
-		return;
-	}
-	model_referrers(txn_model(l->t), e->id, KIND_RECORD_SET, ids_add, &all);
-	json_for_each (record, records) {
-		struct err err;
-
-		if (want_record(l, e, record, &kept, &err))
-			fault_add(l, pointer, pointer_escape(json_key(record), key, sizeof(key)),
-				  false, &err);
-	}
-	delete_others(l, e, &all, &kept);
-	free(all.v);
-	free(kept.v);
-}
-
 static void each_entry(struct load *l, enum kind_id kind, void (*fn)(struct load *, struct entry *))
 {
 	for (size_t i = 0; i < l->n; i++)
@@ -774,7 +429,7 @@ static void reset_main_tables(struct load *l)
 	struct ids ids = {0};
 
 	model_for_each (o, txn_model(l->t), KIND_ROUTE_TABLE)
-		if (of_lab(o, l->lab) && AS_CONST(route_table, o)->main &&
+		if (object_of_lab(o, l->lab) && AS_CONST(route_table, o)->main &&
 		    AS_CONST(route_table, o)->routes.n && !entry_of(l, o))
 			ids_add(&ids, o);
 	for (size_t i = 0; i < ids.n; i++)
@@ -846,7 +501,7 @@ int topology_unload(struct txn *t, const char *lab, struct plan_steps *ret_steps
 		int rc = 0;
 
 		model_for_each (o, txn_model(t), order[k])
-			if (of_lab(o, lab) && !object_came_along(o))
+			if (object_of_lab(o, lab) && !object_came_along(o))
 				ids_add(&ids, o);
 		for (size_t i = 0; !rc && i < ids.n; i++)
 			rc = delete_deep(t, lab, ids.v[i], e);

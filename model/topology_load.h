@@ -61,6 +61,31 @@ bool object_came_along(const struct object *o);
 /* Names in a VPC of its own: "shop/web"; otherwise the name, or the id. malloc'd. */
 char *object_label(const struct model *m, const struct object *o);
 
+/* Has the object this lab? */
+bool object_of_lab(const struct object *o, const char *lab);
+
+/* A growing list of ids; arg of ids_add: struct ids. */
+struct ids {
+	size_t n, cap;
+	char (*v)[40];
+};
+void ids_add(void *arg, const struct object *o);
+
+/* Deletes an object of a lab with what depends on it: referrers forget it where they can, and go
+ * otherwise. One that is not of the lab stands in the way: DependencyViolation. */
+int delete_deep(struct txn *t, const char *lab, const char *id, struct err *e);
+int patch_null(struct txn *t, const char *id, const char *field, struct err *e);
+
+/* The VPC that an entry is nested in, by id; NULL: none. */
+const char *entry_vpc_id(struct load *l, const struct entry *e);
+/* A fault of the model at the key of the file that it is about; the entry fails. */
+void entry_fault(struct load *l, struct entry *e, const struct err *err);
+bool entry_is_failed(struct load *l, enum kind_id kind, const char *name, const char *vpc);
+
+/* Make the rules of a group, and the records of a zone, what its entry says. */
+void sync_rules(struct load *l, struct entry *e);
+void sync_records(struct load *l, struct entry *e);
+
 /* What the transaction did. -ENOMEM. */
 int topology_steps(struct txn *t, struct plan_steps *ret);
 

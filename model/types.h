@@ -72,7 +72,7 @@ int err_within(struct err *e, const char *name);
 
 void map_done(struct map *m);
 int map_copy(const struct map *from, struct map *to);
-const char *map_get(const struct map *m, const char *key); /* NULL: none */
+const char *map_get(const struct map *m, const char *key);	/* NULL: none */
 int map_set(struct map *m, const char *key, const char *value); /* NULL value removes */
 
 /* Names of IP protocols that are written by name; NULL: by number. */

@@ -81,8 +81,8 @@ static int foreign_open(struct fabric *f, const char *path, struct err *e)
 	return TAKE_FD(fd);
 }
 
-static int foreign_link(struct fabric *f, struct endpoint *ep, const char *path,
-			const char *ifname, struct err *e)
+static int foreign_link(struct fabric *f, struct endpoint *ep, const char *path, const char *ifname,
+			struct err *e)
 {
 	int found = link_find(&ep->rtnl, ifname, e), rc;
 

@@ -21,10 +21,10 @@
 #include "netns/userns.h"
 #include "netns/veth.h"
 
-#define FABRIC_ID   "fabric"
-#define ID_MAX	    200
-#define REAP_AFTER  500000000ull
-#define NSEC_PER_S  1000000000ull
+#define FABRIC_ID  "fabric"
+#define ID_MAX	   200
+#define REAP_AFTER 500000000ull
+#define NSEC_PER_S 1000000000ull
 
 static uint64_t now_ns(void)
 {
@@ -272,9 +272,9 @@ static int attachment_make(struct fabric *f, const struct attachment_spec *spec,
 	int rc = leftovers_remove(f, spec, pooled, e);
 
 	if (!rc && !pooled)
-		rc = spec->netns_path
-			? endpoint_new_foreign(f, spec->ifindex, spec->netns_path, ifname, &ep, e)
-			: endpoint_new(f, spec->ifindex, &ep, e);
+		rc = spec->netns_path ? endpoint_new_foreign(f, spec->ifindex, spec->netns_path,
+							     ifname, &ep, e)
+				      : endpoint_new(f, spec->ifindex, &ep, e);
 	if (rc) {
 		if (pooled)
 			endpoint_undo(f, &ep);

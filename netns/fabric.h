@@ -5,9 +5,9 @@
  * Theory: namespaces are files bind-mounted on a private tmpfs at <run_dir>/ns, so they outlive the
  * daemon. Those that we make are created with CLONE_NEWUSER | CLONE_NEWNET: whoever has
  * CAP_NET_ADMIN in one of them has no power over the fabric. The host-side veth carries clsact with
- * the given program at ingress; its interface index is chosen by the caller and is its identity. Its
- * group says what it is: attached, not yet attached (pool or half made), or dying; the last two are
- * removed at the next start.
+ * the given program at ingress; its interface index is chosen by the caller and is its identity.
+ * Its group says what it is: attached, not yet attached (pool or half made), or dying; the last two
+ * are removed at the next start.
  *
  * All functions are called from one thread, which lives in the host's network namespace; some visit
  * another one for the length of a system call or two.
@@ -53,14 +53,14 @@ uint32_t fabric_pool_take_ifindex(struct fabric *f);
 
 /* What an attachment looks like from within. */
 struct attachment_spec {
-	const char *id;	      /* names the namespace's file: run_dir/ns/<id>.net */
-	uint32_t ifindex;     /* of the host-side veth, chosen by the caller, never reused */
+	const char *id;		/* names the namespace's file: run_dir/ns/<id>.net */
+	uint32_t ifindex;	/* of the host-side veth, chosen by the caller, never reused */
 	const char *netns_path; /* NULL: a namespace of ours; else a namespace to connect to */
-	const char *ifname;   /* in the namespace; NULL: "eth0" */
+	const char *ifname;	/* in the namespace; NULL: "eth0" */
 	struct mac mac;
 	uint16_t mtu;
-	struct cidr address;  /* interface address with its prefix length */
-	struct ip gateway;    /* default route; may lie outside the prefix (onlink) */
+	struct cidr address; /* interface address with its prefix length */
+	struct ip gateway;   /* default route; may lie outside the prefix (onlink) */
 	bool no_default_route;
 	const struct cidr *routes; /* further routes via the gateway, n_routes of them */
 	size_t n_routes;
@@ -71,7 +71,8 @@ struct attachment_spec {
 
 /* Creates namespace (or enters the foreign one), veth pair, addresses and routes. On failure every
  * step that was done is undone. What an attachment of the same id or ifindex left half made is
- * removed first; a whole one is -EEXIST, and so is an interface of that name in a foreign namespace.
+ * removed first; a whole one is -EEXIST, and so is an interface of that name in a foreign
+ * namespace.
  */
 int fabric_attach(struct fabric *f, const struct attachment_spec *spec, struct err *e);
 /* Removes the attachment: from a foreign namespace at once. A namespace of ours loses its file and
@@ -89,7 +90,7 @@ int fabric_open_userns(struct fabric *f, const char *id, struct err *e);
 /* What stands: called for each host-side veth. Pool members are not among them. */
 struct attachment_state {
 	uint32_t ifindex;
-	const char *id; /* from the link's alias */
+	const char *id;	      /* from the link's alias */
 	bool up, has_program; /* the program of fabric_config, no other */
 	bool namespace_alive; /* the namespace's file is there and holds the peer; foreign: true */
 };

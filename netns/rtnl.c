@@ -95,8 +95,8 @@ static const char *ack_text(struct nlmsghdr *h)
 	/* With NETLINK_CAP_ACK the request is not quoted, and NLM_F_CAPPED says so. */
 	if (!(h->nlmsg_flags & NLM_F_ACK_TLVS) || !(h->nlmsg_flags & NLM_F_CAPPED))
 		return "";
-	text = nla_find((struct nlattr *)(ack + 1),
-			nlmsg_datalen(h) - (int)sizeof(*ack), NLMSGERR_ATTR_MSG);
+	text = nla_find((struct nlattr *)(ack + 1), nlmsg_datalen(h) - (int)sizeof(*ack),
+			NLMSGERR_ATTR_MSG);
 	return text ? nla_get_string(text) : "";
 }
 

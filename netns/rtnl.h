@@ -31,7 +31,7 @@ struct batch {
 	struct {
 		struct nl_msg *msg;
 		const char *step;
-	} *items;
+	} * items;
 	size_t n, cap;
 	int rc;		  /* sticky: no message is added after the first failure */
 	const char *step; /* that failed */

@@ -24,16 +24,16 @@ int zygote_start(const char *run_dir, gid_t gid, struct zygote **ret, struct err
 void zygote_stop(struct zygote *z); /* supervisors live on; NULL ok */
 
 struct supervisor_spec {
-	const char *id;	      /* "i-…": names run_dir/sandboxes/<id>/ */
+	const char *id; /* "i-…": names run_dir/sandboxes/<id>/ */
 	const char *hostname;
-	int netns_fd, userns_fd; /* of the attachment; not owned */
-	const char *const *argv; /* NULL or empty: an idle sandbox */
-	const char *const *env;	 /* "K=V", NULL-terminated */
+	int netns_fd, userns_fd;	 /* of the attachment; not owned */
+	const char *const *argv;	 /* NULL or empty: an idle sandbox */
+	const char *const *env;		 /* "K=V", NULL-terminated */
 	const char *const *capabilities; /* kept, "net_raw" …; NULL-terminated; NULL: none */
-	const char *directory;	 /* NULL: "/" */
-	bool attach;		 /* argv waits for a client that brings its stdio ("start") */
+	const char *directory;		 /* NULL: "/" */
+	bool attach; /* argv waits for a client that brings its stdio ("start") */
 	const char *resolv_conf, *hosts; /* contents of the files */
-	const char *log_path;	 /* stdout and stderr of argv; made 0640 */
+	const char *log_path;		 /* stdout and stderr of argv; made 0640 */
 };
 
 /* Returns when the sandbox's init runs (argv exec'd, or idle, or waiting). A command that cannot be
@@ -47,9 +47,9 @@ enum supervisor_state { SUPERVISOR_RUNNING, SUPERVISOR_EXITED, SUPERVISOR_LOST }
 struct supervisor;
 typedef void supervisor_fn(void *arg, enum supervisor_state state, int status);
 /* -ENOENT: there is none. */
-int supervisor_connect(struct event_loop *l, const char *run_dir, const char *id,
-		       supervisor_fn *fn, void *arg, struct supervisor **ret, struct err *e);
-void supervisor_disconnect(struct supervisor *s); /* NULL ok */
+int supervisor_connect(struct event_loop *l, const char *run_dir, const char *id, supervisor_fn *fn,
+		       void *arg, struct supervisor **ret, struct err *e);
+void supervisor_disconnect(struct supervisor *s);      /* NULL ok */
 pid_t supervisor_init_pid(const struct supervisor *s); /* of the sandbox's init, in our namespace */
 
 /* SIGTERM to the sandbox's processes, SIGKILL after grace_ms (0: at once); the supervisor then

@@ -49,8 +49,7 @@ bool netns_equal(int a_fd, int b_fd)
 {
 	struct stat a, b;
 
-	return !fstat(a_fd, &a) && !fstat(b_fd, &b) && a.st_ino == b.st_ino &&
-	       a.st_dev == b.st_dev;
+	return !fstat(a_fd, &a) && !fstat(b_fd, &b) && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
 }
 
 /* Whether the user namespace that owns the namespace ns_fd is this thread's own. */

@@ -56,8 +56,8 @@ static void peer_nest(struct nl_msg *m, int peer_netns, const char *name, uint32
 void veth_add(struct batch *b, uint32_t ifindex, int peer_netns, const char *peer_name,
 	      uint32_t peer)
 {
-	struct nl_msg *m = link_msg(b, "netns.link_add", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL,
-				    ifindex);
+	struct nl_msg *m =
+		link_msg(b, "netns.link_add", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, ifindex);
 	struct mac mac = host_mac(ifindex);
 	char name[IFNAMSIZ];
 
@@ -242,8 +242,8 @@ static bool veth_parse(struct nlmsghdr *h, struct veth_state *ret)
 	struct ifinfomsg *i = nlmsg_data(h);
 	struct nlattr *attrs[IFLA_MAX + 1];
 
-	if (h->nlmsg_type != RTM_NEWLINK ||
-	    nlmsg_parse(h, sizeof(*i), attrs, IFLA_MAX, NULL) < 0 || !attrs[IFLA_LINK])
+	if (h->nlmsg_type != RTM_NEWLINK || nlmsg_parse(h, sizeof(*i), attrs, IFLA_MAX, NULL) < 0 ||
+	    !attrs[IFLA_LINK])
 		return false;
 	*ret = (struct veth_state){
 		.ifindex = i->ifi_index,
@@ -353,8 +353,7 @@ static int filter_get_id(void *arg, struct nlmsghdr *h)
 	struct nlattr *attrs[TCA_MAX + 1], *options[TCA_BPF_MAX + 1];
 
 	if (h->nlmsg_type == RTM_NEWTFILTER &&
-	    nlmsg_parse(h, sizeof(struct tcmsg), attrs, TCA_MAX, NULL) >= 0 &&
-	    attrs[TCA_OPTIONS] &&
+	    nlmsg_parse(h, sizeof(struct tcmsg), attrs, TCA_MAX, NULL) >= 0 && attrs[TCA_OPTIONS] &&
 	    nla_parse_nested(options, TCA_BPF_MAX, attrs[TCA_OPTIONS], NULL) >= 0 &&
 	    options[TCA_BPF_ID])
 		*(uint32_t *)arg = nla_get_u32(options[TCA_BPF_ID]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * apply: makes the kernel what the plan says. It takes the plan's dirty items in order, binds their
- * symbols to numbers and performs the difference, a bounded slice a turn of the loop. Start, change,
- * restart, retry and audit are this one path; they differ only in what is dirty.
+ * symbols to numbers and performs the difference, a bounded slice a turn of the loop. Start,
+ * change, restart, retry and audit are this one path; they differ only in what is dirty.
  */
 #ifndef VPCD_VPCD_APPLY_H
 #define VPCD_VPCD_APPLY_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Group sets and ACLs in the data plane: classifiers are immutable and named by their content; a set
- * changes by one store that points it at other classifiers; a classifier that nobody points at any
- * more goes after a grace period, since a program may still be reading it.
+ * Group sets and ACLs in the data plane: classifiers are immutable and named by their content; a
+ * set changes by one store that points it at other classifiers; a classifier that nobody points at
+ * any more goes after a grace period, since a program may still be reading it.
  */
 #ifndef VPCD_VPCD_APPLY_RULES_H
 #define VPCD_VPCD_APPLY_RULES_H

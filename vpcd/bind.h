@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Items of the data plane bound to map entries: symbols become numbers, the entries go to the shadow.
+ * Items of the data plane bound to map entries: symbols become numbers, the entries go to the
+ * shadow.
  */
 #ifndef VPCD_VPCD_BIND_H
 #define VPCD_VPCD_BIND_H
@@ -10,8 +11,8 @@
 
 /* Puts the entries of an item of type ITEM_VPC, ITEM_SUBNET, ITEM_ENI, ITEM_NAT, ITEM_ADDRESS or
  * ITEM_ROUTE, all or none. counts: what had to be written. */
-int bind_put(struct names *n, struct shadow *s, const struct item *it,
-	     struct shadow_counts *counts, struct err *e);
+int bind_put(struct names *n, struct shadow *s, const struct item *it, struct shadow_counts *counts,
+	     struct err *e);
 int bind_remove(struct names *n, struct shadow *s, const struct item *it, struct err *e);
 
 #endif

@@ -19,8 +19,8 @@ int instance_mount_bpffs(const struct config *c, struct err *e);
 /* The API's listening socket. Returns the descriptor. */
 int instance_listen(const struct config *c, struct err *e);
 
-/* Removes everything that the instance made: sandboxes, network, pins, mounts, directories. The lock
- * is held. */
+/* Removes everything that the instance made: sandboxes, network, pins, mounts, directories. The
+ * lock is held. */
 int instance_purge(const struct config *c, struct err *e);
 
 #endif

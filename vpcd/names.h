@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Symbols to numbers. Each number space is a noun of abi.h; what is allocated stands in the pinned
- * `names` map before it is used, so that the next daemon binds the same symbols to the same numbers.
- * Numbers are handed out in rising order and not reused before a space wraps around.
+ * `names` map before it is used, so that the next daemon binds the same symbols to the same
+ * numbers. Numbers are handed out in rising order and not reused before a space wraps around.
  */
 #ifndef VPCD_VPCD_NAMES_H
 #define VPCD_VPCD_NAMES_H

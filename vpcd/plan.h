@@ -3,10 +3,10 @@
  * sockets, no clock.
  *
  * Desired state is a set of items. An item has a type, a key that is unique within the type, and a
- * body of plain bytes, so that two states are compared by memcmp and a full plan can be held against
- * an incremental one. Each object of the model owns the items that plan_<kind>() derives from it;
- * equal items of several owners (a rule set that two ENIs share) are one item. `apply` binds symbols
- * to numbers and performs the difference.
+ * body of plain bytes, so that two states are compared by memcmp and a full plan can be held
+ * against an incremental one. Each object of the model owns the items that plan_<kind>() derives
+ * from it; equal items of several owners (a rule set that two ENIs share) are one item. `apply`
+ * binds symbols to numbers and performs the difference.
  */
 #ifndef VPCD_VPCD_PLAN_H
 #define VPCD_VPCD_PLAN_H
@@ -55,9 +55,9 @@ struct item_subnet {
 struct item_rule {
 	char id[SYMBOL_LEN]; /* for trace and hit counters */
 	bool deny;
-	int16_t protocol;    /* -1: all */
-	int32_t from, to;    /* -1: all */
-	struct cidr cidr;    /* unset: by group */
+	int16_t protocol;	/* -1: all */
+	int32_t from, to;	/* -1: all */
+	struct cidr cidr;	/* unset: by group */
 	char group[SYMBOL_LEN]; /* referenced group id; "": by CIDR */
 };
 
@@ -97,10 +97,10 @@ struct item_nat {
 struct item_address {
 	char vpc[SYMBOL_LEN];
 	struct ip address;
-	uint32_t kind;		   /* enum addr_kind of abi.h */
-	char holder[SYMBOL_LEN];   /* eni id, or nat gateway id */
+	uint32_t kind;		 /* enum addr_kind of abi.h */
+	char holder[SYMBOL_LEN]; /* eni id, or nat gateway id */
 	char holder_vpc[SYMBOL_LEN];
-	char gateway[SYMBOL_LEN];  /* internet gateway of the VPC; "": none */
+	char gateway[SYMBOL_LEN]; /* internet gateway of the VPC; "": none */
 	struct ip other;
 };
 
@@ -120,21 +120,21 @@ struct item_record {
 /* ITEM_SANDBOX's body is canonical JSON text: see plan_sandbox.c. */
 
 /* Symbols of the built-in pseudo-VPC. */
-#define SYMBOL_INTERNET		 "internet"
-#define SYMBOL_INTERNET_SUBNET	 "internet-subnet"
-#define SYMBOL_SERVICE		 "service" /* VPC, subnet and first foot of the service namespace */
-#define SYMBOL_SERVICE_INTERNET	 "service-internet" /* its second foot: upstream queries */
-#define SYMBOL_PUBLIC_DNS	 "public-dns"	    /* the simulated internet's name server */
+#define SYMBOL_INTERNET		"internet"
+#define SYMBOL_INTERNET_SUBNET	"internet-subnet"
+#define SYMBOL_SERVICE		"service" /* VPC, subnet and first foot of the service namespace */
+#define SYMBOL_SERVICE_INTERNET "service-internet" /* its second foot: upstream queries */
+#define SYMBOL_PUBLIC_DNS	"public-dns"	   /* the simulated internet's name server */
 
 /* One of those above? */
 bool symbol_is_builtin(const char *symbol);
 
-#define INTERNET_ROUTER	   0xcb007101 /* 203.0.113.1 */
-#define INTERNET_SERVICE   0xcb007102 /* 203.0.113.2 */
-#define INTERNET_DNS	   0xcb007135 /* 203.0.113.53 */
-#define SERVICE_RESOLVER   0xa9fea9fd /* 169.254.169.253 */
-#define SERVICE_ROUTER	   0xa9fea901 /* 169.254.169.1 */
-#define SERVICE_CLIENTS	   0x64400000 /* 100.64.0.0/10: clients as the service namespace sees them */
+#define INTERNET_ROUTER	 0xcb007101 /* 203.0.113.1 */
+#define INTERNET_SERVICE 0xcb007102 /* 203.0.113.2 */
+#define INTERNET_DNS	 0xcb007135 /* 203.0.113.53 */
+#define SERVICE_RESOLVER 0xa9fea9fd /* 169.254.169.253 */
+#define SERVICE_ROUTER	 0xa9fea901 /* 169.254.169.1 */
+#define SERVICE_CLIENTS	 0x64400000 /* 100.64.0.0/10: clients as the service namespace sees them */
 
 /* ---- the desired state ---- */
 

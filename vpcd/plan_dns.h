@@ -20,7 +20,6 @@ void plan_dns_record(struct plan_pass *pp, const char *view, const char *owner, 
 /* The zones that every VPC view has: its internal domain and the autodefined reverse zones. */
 void plan_dns_vpc(struct plan_pass *pp, const char *vpc_id);
 /* Names of an interface: ip-A-B-C-D and, if it has one, its instance's or function's name. */
-void plan_dns_eni(struct plan_pass *pp, const struct network_interface *eni,
-		  const struct vpc *vpc);
+void plan_dns_eni(struct plan_pass *pp, const struct network_interface *eni, const struct vpc *vpc);
 
 #endif

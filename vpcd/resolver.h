@@ -20,8 +20,8 @@ int resolver_publish(struct resolver *r, const struct plan *p, struct err *e);
 /* false while it does not run. */
 bool resolver_stats(const struct resolver *r, struct dns_stats *ret);
 
-/* The address by which the service namespace knows an interface: 100.64.0.0/10 + its index, so it is
- * unique and not used again before four million interfaces later. Network order. */
+/* The address by which the service namespace knows an interface: 100.64.0.0/10 + its index, so it
+ * is unique and not used again before four million interfaces later. Network order. */
 uint32_t service_address(uint32_t ifindex);
 
 #endif

@@ -11,7 +11,7 @@
 struct classifier_tables {
 	struct classifier info;
 	size_t n_addresses, n_ports;
-	struct rule_addr_key *addresses;	 /* .classifier is 0: the caller fills it in */
+	struct rule_addr_key *addresses; /* .classifier is 0: the caller fills it in */
 	struct rules_bitmap *address_bitmaps;
 	struct rule_port_key *ports;
 	struct rules_bitmap *port_bitmaps;

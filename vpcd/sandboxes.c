@@ -331,8 +331,7 @@ static int put_foreign(struct record *r)
  * network. */
 static bool in_its_namespace(const struct record *r)
 {
-	cleanup_close int fd =
-		fabric_open_netns(r->s->cfg.fabric, body_str(r, "Attachment"), NULL);
+	cleanup_close int fd = fabric_open_netns(r->s->cfg.fabric, body_str(r, "Attachment"), NULL);
 	char path[64];
 	struct stat is, wanted;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Sandboxes' processes as the daemon sees them: starts and stops supervisors as the plan says, keeps
- * what they report in the store, and finds those that an earlier daemon started.
+ * Sandboxes' processes as the daemon sees them: starts and stops supervisors as the plan says,
+ * keeps what they report in the store, and finds those that an earlier daemon started.
  */
 #ifndef VPCD_VPCD_SANDBOXES_H
 #define VPCD_VPCD_SANDBOXES_H

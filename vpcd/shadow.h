@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * What the data plane's maps hold, as far as this daemon knows, and on behalf of which item. Writing
- * an item's entries writes the difference only; entries that no item claims are swept. Start, change
- * and audit are the same: shadow_sync reads the kernel, then every item is put again.
+ * What the data plane's maps hold, as far as this daemon knows, and on behalf of which item.
+ * Writing an item's entries writes the difference only; entries that no item claims are swept.
+ * Start, change and audit are the same: shadow_sync reads the kernel, then every item is put again.
  */
 #ifndef VPCD_VPCD_SHADOW_H
 #define VPCD_VPCD_SHADOW_H
@@ -14,12 +14,12 @@ struct shadow;
 struct shadow *shadow_new(struct dataplane *dp);
 void shadow_free(struct shadow *s); /* NULL ok */
 
-/* Reads every map: what stands there and was not known becomes unclaimed; what is missing or differs
- * is written again at the next put. */
+/* Reads every map: what stands there and was not known becomes unclaimed; what is missing or
+ * differs is written again at the next put. */
 int shadow_sync(struct shadow *s, struct err *e);
 
-/* One item's entries: begin, put each, commit. On failure of commit the item's claim covers what may
- * have been written. counts may be NULL. */
+/* One item's entries: begin, put each, commit. On failure of commit the item's claim covers what
+ * may have been written. counts may be NULL. */
 struct shadow_counts {
 	size_t inserted, updated, deleted;
 };

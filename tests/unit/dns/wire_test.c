@@ -33,11 +33,20 @@ static void name_from_text(const char *text, struct dns_name *n)
 
 static void names_of_text_print_as_they_were(void **state)
 {
-	static const char *const names[] = {".", "com", "www.Example.com", "_sip._tcp.example.com",
-					    "a\\.b.example.com", "\\000\\255.com", "*.example.com"};
-	static const char *const printed[] = {
-		".", "com", "www.Example.com", "_sip._tcp.example.com",
-		"a\\046b.example.com", "\\000\\255.com", "*.example.com"};
+	static const char *const names[] = {".",
+					    "com",
+					    "www.Example.com",
+					    "_sip._tcp.example.com",
+					    "a\\.b.example.com",
+					    "\\000\\255.com",
+					    "*.example.com"};
+	static const char *const printed[] = {".",
+					      "com",
+					      "www.Example.com",
+					      "_sip._tcp.example.com",
+					      "a\\046b.example.com",
+					      "\\000\\255.com",
+					      "*.example.com"};
 	char buf[DNS_NAME_TEXT];
 	struct dns_name n;
 
@@ -143,16 +152,20 @@ static void pointers_forward_to_itself_or_in_a_loop_fail(void **state)
 		const char *b;
 		size_t len, pos;
 	} bad[] = {
-		{"\xc0\0", 2, 0},		  /* itself */
-		{"\xc0\2\0", 3, 0},		  /* forward */
-		{"\1a\xc0\0", 4, 0},		  /* into its own labels */
-		{"\1a\xc0\4\1b\xc0\0", 8, 4},	  /* two that point at one another */
-		{"\xff\xff\0", 3, 0},		  /* beyond the end */
-		{"\xc0", 1, 0},			  /* half a pointer */
-		{"\x40" "a\0", 3, 0},		  /* RFC 2673 label type */
-		{"\x80" "a\0", 3, 0},		  /* reserved label type */
-		{"\3ab", 3, 0},			  /* label cut off */
-		{"\1a", 2, 0},			  /* no end */
+		{"\xc0\0", 2, 0},	      /* itself */
+		{"\xc0\2\0", 3, 0},	      /* forward */
+		{"\1a\xc0\0", 4, 0},	      /* into its own labels */
+		{"\1a\xc0\4\1b\xc0\0", 8, 4}, /* two that point at one another */
+		{"\xff\xff\0", 3, 0},	      /* beyond the end */
+		{"\xc0", 1, 0},		      /* half a pointer */
+		{"\x40"
+		 "a\0",
+		 3, 0}, /* RFC 2673 label type */
+		{"\x80"
+		 "a\0",
+		 3, 0},		/* reserved label type */
+		{"\3ab", 3, 0}, /* label cut off */
+		{"\1a", 2, 0},	/* no end */
 		{"", 0, 0},
 	};
 	struct dns_name n;
@@ -242,7 +255,10 @@ static void short_messages_and_replies_stay_unanswered(void **state)
 
 static void refused_queries_get_the_right_code(void **state)
 {
-#define CASE(rcode, text) {rcode, text, sizeof(text) - 1}
+#define CASE(rcode, text)                     \
+	{                                     \
+		rcode, text, sizeof(text) - 1 \
+	}
 	static const struct {
 		int rcode;
 		const char *b;
@@ -262,7 +278,8 @@ static void refused_queries_get_the_right_code(void **state)
 		CASE(DNS_FORMERR, WITH_OPT QUESTION),
 		/* a pointer in the question */
 		CASE(DNS_FORMERR, ONE_QUESTION "\1a\xc0\x0c\0\1\0\1"),
-		/* OPT: twice, not at the root, in the answer section, an option cut off, version 1 */
+		/* OPT: twice, not at the root, in the answer section, an option cut off, version 1
+		 */
 		CASE(DNS_FORMERR, HEADER("\0\1\0\0\0\0\0\2") QUESTION OPT("\0\0\0\0", "\0\0")
 					  OPT("\0\0\0\0", "\0\0")),
 		CASE(DNS_FORMERR, WITH_OPT QUESTION "\1a" OPT("\0\0\0\0", "\0\0")),
@@ -473,7 +490,8 @@ static uint32_t next_random(uint32_t *x)
 	return *x;
 }
 
-/* A million messages: octets that are random altogether, or a good query with some of them changed. */
+/* A million messages: octets that are random altogether, or a good query with some of them changed.
+ */
 static void random_messages_are_parsed_without_harm(void **state)
 {
 	static const char good[] = WITH_OPT QUESTION OPT("\0\0\0\0", "\0\6\0\1\0\2ab");

@@ -43,11 +43,14 @@ static inline uint32_t env_ifindex(void *arg)
 static inline int env_program(void)
 {
 	struct bpf_insn insns[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0}, /* TC_ACT_OK */
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K,
+		 .dst_reg = BPF_REG_0,
+		 .imm = 0}, /* TC_ACT_OK */
 		{.code = BPF_JMP | BPF_EXIT},
 	};
 
-	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "pass", "GPL", insns, ARRAY_SIZE(insns), NULL);
+	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "pass", "GPL", insns, ARRAY_SIZE(insns),
+			     NULL);
 }
 
 static inline int env_open(struct env *env, unsigned pool_size, struct err *e)

@@ -182,17 +182,20 @@ static void step_fails_nothing_is_left(void **state)
 	assert_true(met > 0);
 }
 
-#define STEP(name) {name, step_fails_nothing_is_left, NULL, NULL, (void *)("netns." name)}
+#define STEP(name)                                                                    \
+	{                                                                             \
+		name, step_fails_nothing_is_left, NULL, NULL, (void *)("netns." name) \
+	}
 
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		STEP("tmpfs_mount"), STEP("unshare"),	  STEP("sysctl"),      STEP("socket"),
-		STEP("enter"),	     STEP("ns_open"),	  STEP("clone"),       STEP("id_map"),
-		STEP("file_create"), STEP("bind"),	  STEP("link_add"),    STEP("qdisc_add"),
-		STEP("filter_add"),  STEP("link_up"),	  STEP("lo_up"),       STEP("peer_set"),
-		STEP("peer_up"),     STEP("addr_add"),	  STEP("route_add"),   STEP("neigh_add"),
-		STEP("link_commit"), STEP("group_set"),	  STEP("link_delete"), STEP("group_delete"),
+		STEP("tmpfs_mount"), STEP("unshare"),	STEP("sysctl"),	     STEP("socket"),
+		STEP("enter"),	     STEP("ns_open"),	STEP("clone"),	     STEP("id_map"),
+		STEP("file_create"), STEP("bind"),	STEP("link_add"),    STEP("qdisc_add"),
+		STEP("filter_add"),  STEP("link_up"),	STEP("lo_up"),	     STEP("peer_set"),
+		STEP("peer_up"),     STEP("addr_add"),	STEP("route_add"),   STEP("neigh_add"),
+		STEP("link_commit"), STEP("group_set"), STEP("link_delete"), STEP("group_delete"),
 		STEP("file_remove"),
 	};
 
