@@ -167,7 +167,8 @@ static struct MHD_Response *body_response(struct request *rq)
 	cleanup_free char *text = rq->text ? strdup(rq->text) : NULL;
 
 	if (!text) {
-		json_set_str(rq->status >= 400 ? rq->answer : NULL, "RequestId", rq->id);
+		if (rq->status >= 400)
+			json_set_str(rq->answer, "RequestId", rq->id);
 		text = json_print_pretty(rq->answer);
 	}
 	if (!text)
