@@ -4,6 +4,7 @@
     VPC 10.0.0.0/16: subnets 10.0.0.0/24 … 10.0.49.0/24, four sandboxes each
 """
 
+import json
 import os
 import subprocess
 
@@ -22,12 +23,13 @@ def topology(subnets=SUBNETS):
                       for i in range(subnets) for j in range(PER_SUBNET)}}
 
 
-def processes():
+def processes(d):
+    """Of this instance: supervisors and inits keep the daemon's command line."""
     count = 0
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            with open(f"/proc/{pid}/comm") as f:
-                count += f.read().startswith("vpcd")
+            with open(f"/proc/{pid}/cmdline") as f:
+                count += f"\0{d.name}\0" in f.read()
         except OSError:
             pass
     return count
@@ -49,7 +51,6 @@ def map_entries(d):
         r = subprocess.run(["bpftool", "-j", "map", "dump", "pinned", str(path)],
                            capture_output=True, text=True, check=False)
         if r.returncode == 0:
-            import json
             counts[path.name] = len(json.loads(r.stdout))
     return counts
 
@@ -59,7 +60,7 @@ def state(d):
         "namespace files": len(list((d.run_dir / "ns").iterdir())),
         "links": links(d),
         "mounts": open("/proc/self/mountinfo").read().count("\n"),
-        "processes": processes(),
+        "processes": processes(d),
         "sandbox directories": len(list((d.run_dir / "sandboxes").iterdir()))
         if (d.run_dir / "sandboxes").exists() else 0,
         "log files": len(list((d.state_dir / "logs").iterdir())),
