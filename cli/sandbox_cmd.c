@@ -171,8 +171,28 @@ int cmd_stop(struct cli *c)
 	return c->args.n_pos ? worst : cli_usage(c, "which sandbox?");
 }
 
+/* A command that ended by itself is still desired to run: it is stopped first, so that running is a
+ * change. */
+static int start_again(struct cli *c, const char *name)
+{
+	cleanup_json struct json *sandbox = NULL, *patch = NULL;
+	int r = sandbox_get(c, name, &sandbox);
+
+	if (r || !strcmp(member(sandbox, "State"), "running") || args_has(&c->args, "dry-run"))
+		return r;
+	patch = json_new_obj();
+	json_set_str(patch, "DesiredState", "stopped");
+	return sandbox_change(c, "PATCH", object_id(sandbox), patch, NULL);
+}
+
 int cmd_start(struct cli *c)
 {
+	for (int i = 0; i < c->args.n_pos; i++) {
+		int r = start_again(c, c->args.pos[i]);
+
+		if (r)
+			return r;
+	}
 	return desire(c, "running", "started");
 }
 
