@@ -166,7 +166,8 @@ void entry_fault(struct load *l, struct entry *e, const struct err *err)
 	char path[256] = "";
 
 	e->failed = true;
-	if (err->field[0] && file_path(e, err->field, path, sizeof(path)) &&
+	/* Without a body it is a key of another's: its pointer says it all. */
+	if (e->body && err->field[0] && file_path(e, err->field, path, sizeof(path)) &&
 	    e->kind == KIND_ROUTE_TABLE)
 		route_path(e, path, sizeof(path));
 	/* Of two that collide, the one that comes later is at fault. */
