@@ -324,14 +324,15 @@ static inline __u64 flow_timeout(const struct flow_key *k, const struct flow *f)
 	return s * 1000000000ull;
 }
 
-/* ---- retiring: ARRAY, mapped by the daemon, read by flows_retire ----
+/* ---- retiring ----
  *
- * The daemon lists keys; the program marks both halves DEAD where they are CLOSED or expired, or in
- * any case if forced, and notes when: last_seen_ns of a DEAD entry is kernel time.
+ * retire: ARRAY, mapped by the daemon. The daemon lists keys; flows_retire marks both halves DEAD
+ * where they are CLOSED or expired, or in any case if forced, and notes when: last_seen_ns of a
+ * DEAD entry is kernel time.
  */
 #define RETIRE_MAX 512
 
-struct retire_args { /* the program's context */
+struct retire_args { /* context of flows_retire */
 	__u32 n, reserved;
 	__u64 now; /* virtual */
 };
@@ -339,8 +340,8 @@ struct retire_args { /* the program's context */
 struct retire_entry {
 	struct flow_key key;
 	__u32 force;
-	__u32 retired; /* out */
-	__u32 timed_out;
+	__u32 timed_out; /* out: a flow that was idle, not closed, ended here */
+	__u32 reserved;
 };
 
 /* ---- drops: PERCPU_HASH ---- */

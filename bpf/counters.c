@@ -25,65 +25,58 @@ const char *drop_reason_text(enum drop_reason r)
 	return (unsigned)r < DROP_REASON_COUNT ? reasons[r].text : "unknown reason";
 }
 
-/* The sum of 64-bit counters over all CPUs: `words` of them a value. */
-static int sum_lookup(const struct dataplane *dp, int fd, const void *key, uint64_t *ret,
-		      size_t words)
+/* A value of a per-CPU map is an array, one of `words` counters each a CPU. */
+static void sum(const uint64_t *values, int n_cpus, uint64_t *ret, size_t words)
 {
-	cleanup_free uint64_t *v = calloc((size_t)dp->n_cpus * words, sizeof(*v));
-
-	if (!v)
-		return -ENOMEM;
-	if (bpf_map_lookup_elem(fd, key, v))
-		return -errno;
 	memset(ret, 0, words * sizeof(*ret));
-	for (size_t cpu = 0; cpu < (size_t)dp->n_cpus; cpu++)
+	for (size_t cpu = 0; cpu < (size_t)n_cpus; cpu++)
 		for (size_t i = 0; i < words; i++)
-			ret[i] += v[cpu * words + i];
-	return 0;
+			ret[i] += values[cpu * words + i];
+}
+
+struct drop_walk {
+	int n_cpus;
+	int (*fn)(void *arg, const struct drop_key *k, const struct counter *c);
+	void *arg;
+};
+
+static int drop_one(void *arg, const void *key, const void *values)
+{
+	const struct drop_walk *w = arg;
+	struct counter c;
+
+	sum(values, w->n_cpus, (uint64_t *)&c, sizeof(c) / 8);
+	return w->fn(w->arg, key, &c);
 }
 
 int dataplane_drops(struct dataplane *dp,
 		    int (*fn)(void *arg, const struct drop_key *k, const struct counter *c),
 		    void *arg, struct err *e)
 {
-	struct drop_key key, next;
-	bool first = true;
-	int rc = 0;
+	struct drop_walk w = {dp->n_cpus, fn, arg};
 
-	while (!rc && !bpf_map_get_next_key(dp->drops, first ? NULL : &key, &next)) {
-		struct counter c;
-
-		first = false;
-		key = next;
-		rc = sum_lookup(dp, dp->drops, &key, (uint64_t *)&c, sizeof(c) / 8);
-		if (!rc)
-			rc = fn(arg, &key, &c);
-		else if (rc == -ENOENT)
-			rc = 0;
-		else
-			return err_sys(e, rc, "read map drops");
-	}
-	return rc;
+	return map_walk(&dp->drops, drop_one, &w, e);
 }
 
 int dataplane_nat_stats(struct dataplane *dp, uint32_t nat, struct nat_stats *ret, struct err *e)
 {
-	int rc = sum_lookup(dp, dp->nat_stats, &nat, (uint64_t *)ret, sizeof(*ret) / 8);
+	cleanup_free uint64_t *values = malloc(dp->nat_stats.value);
 
-	if (rc == -ENOENT) {
-		memset(ret, 0, sizeof(*ret));
-		return 0;
-	}
-	return rc ? err_sys(e, rc, "read map nat_stats") : 0;
+	if (!values)
+		return err_sys(e, -ENOMEM, "read map nat_stats");
+	memset(ret, 0, sizeof(*ret));
+	if (!bpf_map_lookup_elem(dp->nat_stats.fd, &nat, values))
+		sum(values, dp->n_cpus, (uint64_t *)ret, sizeof(*ret) / 8);
+	else if (errno != ENOENT)
+		return map_error(e, -errno, "read", &dp->nat_stats, &nat);
+	return 0;
 }
 
 int dataplane_forget_counters(struct dataplane *dp, uint32_t ifindex, struct err *e)
 {
-	for (uint32_t reason = 0; reason < DROP_REASON_COUNT; reason++) {
-		struct drop_key key = {.ifindex = ifindex, .reason = reason};
+	struct drop_key keys[DROP_REASON_COUNT];
 
-		if (bpf_map_delete_elem(dp->drops, &key) && errno != ENOENT)
-			return err_sys(e, -errno, "delete from map drops");
-	}
-	return 0;
+	for (uint32_t reason = 0; reason < DROP_REASON_COUNT; reason++)
+		keys[reason] = (struct drop_key){.ifindex = ifindex, .reason = reason};
+	return map_delete(&dp->drops, keys, DROP_REASON_COUNT, e);
 }

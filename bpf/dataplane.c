@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Opening, pinning and closing; the mapped arrays; the dry entry point. See dataplane.h.
  */
-#include <dirent.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 #include <time.h>
 
 #include <bpf/btf.h>
-#include <linux/magic.h>
 
 #include "bpf/private.h"
 #include "eni.skel.h"
@@ -21,6 +15,8 @@
 
 #define DEFAULT_FLOWS 262144
 #define DEFAULT_ENIS  8192
+#define MAX_FLOWS     (1u << 26)
+#define MAX_ENIS      (1u << 20)
 
 /* ---- sizes ---- */
 
@@ -38,7 +34,7 @@ static void set_sizes(struct eni_bpf *s, uint32_t enis, uint32_t flows)
 		{s->maps.routes, 8 * enis + 1024},
 		{s->maps.nats, enis / 8 + 64},
 		{s->maps.group_rules, enis + 64},
-		{s->maps.acl_rules, enis / 4 + 64},
+		{s->maps.acl_rules, enis + 64},
 		{s->maps.classifiers, 2 * enis + 256},
 		{s->maps.rule_addresses, 16 * enis + 1024},
 		{s->maps.rule_ports, 16 * enis + 65536},
@@ -53,119 +49,61 @@ static void set_sizes(struct eni_bpf *s, uint32_t enis, uint32_t flows)
 		bpf_map__set_max_entries(sizes[i].map, sizes[i].n);
 }
 
-/* ---- pins ---- */
-
-static int make_dir(const char *path, struct err *e)
-{
-	return mkdir(path, 0700) && errno != EEXIST ? err_sys(e, -errno, "make %s", path) : 0;
-}
-
-static int check_bpffs(const char *path, struct err *e)
-{
-	struct statfs st;
-
-	if (statfs(path, &st))
-		return err_sys(e, -errno, "%s", path);
-	if ((unsigned long)st.f_type != BPF_FS_MAGIC)
-		return err_set(e, -EINVAL, "InternalError", "",
-			       "%s is not on a bpf filesystem: mount -t bpf bpf %s", path, path);
-	return 0;
-}
-
-/* A pinned map of another shape cannot be taken over: it is named before libbpf refuses it. */
-static int check_pinned(struct bpf_map *map, const char *path, struct err *e)
-{
-	struct bpf_map_info info = {0};
-	uint32_t len = sizeof(info);
-	cleanup_close int fd = bpf_obj_get(path);
-
-	if (fd < 0)
-		return 0;
-	if (bpf_obj_get_info_by_fd(fd, &info, &len))
-		return err_sys(e, -errno, "%s", path);
-	if (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
-	    info.value_size != bpf_map__value_size(map))
-		return err_set(e, -EEXIST, "InternalError", "",
-			       "pinned map %s has another layout: vpcd --purge removes it", path);
-	if (info.max_entries != bpf_map__max_entries(map))
-		return err_set(e, -EEXIST, "InternalError", "",
-			       "pinned map %s has room for %u entries, not %u: --max-flows and "
-			       "--max-interfaces stay as they are until vpcd --purge",
-			       path, info.max_entries, bpf_map__max_entries(map));
-	return 0;
-}
-
-static int set_pins(struct eni_bpf *s, const char *dir, struct err *e)
-{
-	char path[4096 + 64];
-	struct bpf_map *map;
-	int rc;
-
-	rc = make_dir(dir, e);
-	if (!rc)
-		rc = check_bpffs(dir, e);
-	snprintf(path, sizeof(path), "%s/v%d", dir, ABI_VERSION);
-	if (!rc)
-		rc = make_dir(path, e);
-	bpf_object__for_each_map(map, s->obj)
-	{
-		if (rc)
-			break;
-		if (map == s->maps.scratch || map == s->maps.retire || bpf_map__is_internal(map))
-			continue;
-		snprintf(path, sizeof(path), "%s/v%d/%s", dir, ABI_VERSION, bpf_map__name(map));
-		rc = check_pinned(map, path, e);
-		if (!rc && bpf_map__set_pin_path(map, path))
-			rc = err_sys(e, -errno, "pin %s", path);
-	}
-	return rc;
-}
-
-int dataplane_purge(const char *pin_dir, struct err *e)
-{
-	char path[4096 + 512];
-	DIR *d = opendir(pin_dir), *v;
-	struct dirent *ent, *pin;
-	int rc = 0;
-
-	if (!d)
-		return errno == ENOENT ? 0 : err_sys(e, -errno, "%s", pin_dir);
-	while (!rc && (ent = readdir(d))) {
-		if (ent->d_name[0] != 'v')
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", pin_dir, ent->d_name);
-		v = opendir(path);
-		while (v && !rc && (pin = readdir(v)))
-			if (pin->d_name[0] != '.' && unlinkat(dirfd(v), pin->d_name, 0))
-				rc = err_sys(e, -errno, "remove %s/%s", path, pin->d_name);
-		if (v)
-			closedir(v);
-		if (!rc && rmdir(path))
-			rc = err_sys(e, -errno, "remove %s", path);
-	}
-	closedir(d);
-	return rc;
-}
-
 /* ---- loading ---- */
 
-/* Why a load failed, as far as the kernel can tell: asked only then, since each probe loads. */
-static int explain_load(int rc, struct err *e)
+#define LOG_SIZE (16u << 20) /* of the verifier; kernels before 6.4 fail where it is too small */
+
+/* What the programs need, newest first. Asked only when a load failed, since each probe loads. */
+static const char *missing_feature(void)
 {
 	static const struct {
+		enum bpf_prog_type prog;
 		enum bpf_func_id helper;
 		const char *name;
-	} helpers[] = {{BPF_FUNC_redirect_peer, "bpf_redirect_peer (5.10)"},
-		       {BPF_FUNC_ktime_get_coarse_ns, "bpf_ktime_get_coarse_ns (5.11)"},
-		       {BPF_FUNC_loop, "bpf_loop (5.17)"}};
+	} features[] = {
+		{BPF_PROG_TYPE_SCHED_CLS, BPF_FUNC_loop, "bpf_loop (5.17)"},
+		{BPF_PROG_TYPE_SYSCALL, BPF_FUNC_for_each_map_elem,
+		 "programs that run by system call (5.14)"},
+		{BPF_PROG_TYPE_SCHED_CLS, BPF_FUNC_ktime_get_coarse_ns,
+		 "bpf_ktime_get_coarse_ns (5.11)"},
+		{BPF_PROG_TYPE_SCHED_CLS, BPF_FUNC_redirect_peer, "bpf_redirect_peer (5.10)"},
+	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(helpers); i++)
-		if (!libbpf_probe_bpf_helper(BPF_PROG_TYPE_SCHED_CLS, helpers[i].helper, NULL))
-			return err_set(e, -ENOSYS, "Unsupported", "",
-				       "this kernel has no %s: vpcd needs Linux 6.1 or newer with "
-				       "eBPF",
-				       helpers[i].name);
-	return err_sys(e, rc, "load the eBPF programs");
+	if (access("/sys/kernel/btf/vmlinux", R_OK))
+		return "type information (CONFIG_DEBUG_INFO_BTF)";
+	for (size_t i = 0; i < ARRAY_SIZE(features); i++)
+		if (!libbpf_probe_bpf_helper(features[i].prog, features[i].helper, NULL))
+			return features[i].name;
+	return NULL;
+}
+
+/* The verifier's last word: the line before its statistics. */
+static const char *last_complaint(char *log)
+{
+	char *end = strstr(log, "\nprocessed "), *line;
+
+	if (!end)
+		return NULL;
+	*end = '\0';
+	line = strrchr(log, '\n');
+	return line ? line + 1 : log;
+}
+
+static int explain_load(int rc, char *log, struct err *e)
+{
+	const char *missing, *complaint = last_complaint(log);
+
+	if (rc == -EPERM)
+		return err_sys(e, rc,
+			       "load the eBPF programs (needs CAP_BPF, CAP_NET_ADMIN and "
+			       "CAP_PERFMON)");
+	missing = missing_feature();
+	if (missing)
+		return err_set(e, -ENOSYS, "Unsupported", "",
+			       "the kernel lacks %s; vpcd needs Linux 6.1 or newer with eBPF",
+			       missing);
+	return complaint ? err_sys(e, rc, "load the eBPF programs: %s", complaint)
+			 : err_sys(e, rc, "load the eBPF programs");
 }
 
 static bool kernel_has_function(const char *name)
@@ -182,6 +120,9 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 	return 0;
 }
 
+/* The kernel rounds elements up to 8 bytes. */
+_Static_assert(sizeof(struct rules_pair) == 8 && sizeof(struct retire_entry) % 8 == 0, "strides");
+
 static int map_array(struct bpf_map *map, struct mapped *ret, struct err *e)
 {
 	size_t size = (bpf_map__value_size(map) + 7) & ~7ul, page = (size_t)sysconf(_SC_PAGESIZE);
@@ -194,7 +135,7 @@ static int map_array(struct bpf_map *map, struct mapped *ret, struct err *e)
 	return err_sys(e, -errno, "map %s", bpf_map__name(map));
 }
 
-static void take_descriptors(struct dataplane *dp, const struct eni_bpf *s)
+static void take_maps(struct dataplane *dp, const struct eni_bpf *s)
 {
 	struct bpf_map *const maps[DP_MAP_COUNT] = {
 		[DP_ENIS] = s->maps.enis,
@@ -209,17 +150,25 @@ static void take_descriptors(struct dataplane *dp, const struct eni_bpf *s)
 		[DP_RULE_PEERS] = s->maps.rule_peers,
 		[DP_NAMES] = s->maps.names,
 	};
+	const size_t cpus = (size_t)dp->n_cpus;
 
 	for (int i = 0; i < DP_MAP_COUNT; i++)
-		dp->fds[i] = bpf_map__fd(maps[i]);
-	dp->flows = bpf_map__fd(s->maps.flows);
-	dp->drops = bpf_map__fd(s->maps.drops);
-	dp->nat_stats = bpf_map__fd(s->maps.nat_stats);
+		dp->maps[i] = (struct map_ref){bpf_map__fd(maps[i]), dataplane_map_name(i),
+					       dataplane_key_size(i), dataplane_value_size(i)};
+	dp->flows = (struct map_ref){bpf_map__fd(s->maps.flows), "flows", sizeof(struct flow_key),
+				     sizeof(struct flow)};
+	dp->drops = (struct map_ref){bpf_map__fd(s->maps.drops), "drops", sizeof(struct drop_key),
+				     cpus * sizeof(struct counter)};
+	dp->nat_stats = (struct map_ref){bpf_map__fd(s->maps.nat_stats), "nat_stats",
+					 sizeof(uint32_t), cpus * sizeof(struct nat_stats)};
+	dp->group_sets = bpf_map__max_entries(s->maps.group_rules);
+}
+
+static void take_programs(struct dataplane *dp, const struct eni_bpf *s)
+{
 	dp->eni_prog = bpf_program__fd(s->progs.eni_ingress);
 	dp->trace_prog = bpf_program__fd(s->progs.eni_trace);
 	dp->retire_prog = bpf_program__fd(s->progs.flows_retire);
-	dp->group_sets = bpf_map__max_entries(s->maps.group_rules);
-	dp->acls = bpf_map__max_entries(s->maps.acl_rules);
 }
 
 static int map_arrays(struct dataplane *dp, const struct eni_bpf *s, struct err *e)
@@ -233,38 +182,65 @@ static int map_arrays(struct dataplane *dp, const struct eni_bpf *s, struct err 
 	return rc ? rc : map_array(s->maps.retire, &dp->retire, e);
 }
 
-static int load(struct dataplane *dp, const struct dataplane_config *cfg, struct err *e)
+static int open_object(struct dataplane *dp, const struct dataplane_config *cfg, char *log,
+		       struct err *e)
 {
-	struct eni_bpf *s = eni_bpf__open();
-	int rc;
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_buf = log, .kernel_log_size = LOG_SIZE);
+	struct eni_bpf *s = eni_bpf__open_opts(&opts);
 
 	if (!s)
 		return err_sys(e, -errno, "open the eBPF programs");
 	dp->skeleton = s;
 	set_sizes(s, cfg->max_enis ? cfg->max_enis : DEFAULT_ENIS,
 		  cfg->max_flows ? cfg->max_flows : DEFAULT_FLOWS);
-	rc = cfg->pin_dir ? set_pins(s, cfg->pin_dir, e) : 0;
+	return cfg->pin_dir ? pins_set(s->obj, cfg->pin_dir, e) : 0;
+}
+
+static int load(struct dataplane *dp, const struct dataplane_config *cfg, struct err *e)
+{
+	cleanup_free char *log = calloc(1, LOG_SIZE);
+	int rc;
+
+	if (!log)
+		return err_sys(e, -ENOMEM, "load the eBPF programs");
+	rc = open_object(dp, cfg, log, e);
 	if (rc)
 		return rc;
 	rc = fault_hit("bpf.load");
 	if (!rc)
-		rc = eni_bpf__load(s);
+		rc = eni_bpf__load(dp->skeleton);
 	if (rc)
-		return explain_load(rc, e);
-	take_descriptors(dp, s);
-	return map_arrays(dp, s, e);
+		return explain_load(rc, log, e);
+	take_maps(dp, dp->skeleton);
+	take_programs(dp, dp->skeleton);
+	rc = map_arrays(dp, dp->skeleton, e);
+	return rc ? rc : map_reader_open(&dp->flows, &dp->collector, e);
+}
+
+static int check_config(const struct dataplane_config *cfg, struct err *e)
+{
+	if (cfg->max_enis > MAX_ENIS)
+		return err_set(e, -EINVAL, "InvalidParameterValue", "",
+			       "%u interfaces are more than %u", cfg->max_enis, MAX_ENIS);
+	if (cfg->max_flows > MAX_FLOWS)
+		return err_set(e, -EINVAL, "InvalidParameterValue", "", "%u flows are more than %u",
+			       cfg->max_flows, MAX_FLOWS);
+	return 0;
 }
 
 int dataplane_open(const struct dataplane_config *cfg, struct dataplane **ret, struct err *e)
 {
-	struct dataplane *dp = calloc(1, sizeof(*dp));
-	int rc;
+	struct dataplane *dp;
+	int rc = check_config(cfg, e);
 
+	if (rc)
+		return rc;
+	dp = calloc(1, sizeof(*dp));
 	if (!dp)
 		return err_sys(e, -ENOMEM, "data plane");
 	libbpf_set_print(quiet);
 	dp->n_cpus = libbpf_num_possible_cpus();
-	rc = load(dp, cfg, e);
+	rc = dp->n_cpus < 0 ? err_sys(e, dp->n_cpus, "count the CPUs") : load(dp, cfg, e);
 	if (rc) {
 		dataplane_close(dp);
 		return rc;
@@ -284,6 +260,7 @@ void dataplane_close(struct dataplane *dp)
 	for (size_t i = 0; i < ARRAY_SIZE(arrays); i++)
 		if (arrays[i]->p)
 			munmap(arrays[i]->p, arrays[i]->len);
+	map_reader_close(&dp->collector);
 	eni_bpf__destroy(dp->skeleton);
 	free(dp);
 }
@@ -393,11 +370,11 @@ int dataplane_trace(struct dataplane *dp, uint32_t ifindex, const void *frame, s
 		    .ctx_size_out = sizeof(out));
 
 	if (bpf_prog_test_run_opts(dp->trace_prog, &opts))
-		return errno == ENODEV || errno == EINVAL
-			       ? err_sys(e, -errno,
-					 "trace from interface %u (is it of this namespace?)",
+		return errno == ENODEV
+			       ? err_sys(e, -errno, "trace: no interface %u in this namespace",
 					 ifindex)
-			       : err_sys(e, -errno, "trace from interface %u", ifindex);
+			       : err_sys(e, -errno, "trace a frame of %zu bytes from interface %u",
+					 len, ifindex);
 	*ret = (struct trace_result){.reason = out.cb[0],
 				     .output_ifindex = out.cb[1],
 				     .flags = out.cb[2],

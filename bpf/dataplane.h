@@ -16,15 +16,17 @@ struct dataplane;
 
 struct dataplane_config {
 	const char *pin_dir; /* on a bpffs; made if absent; NULL: nothing is pinned (tests) */
-	uint32_t max_flows;  /* entries of the flow table, both directions; 0: 262144 */
-	uint32_t max_enis;   /* 0: 8192; the other maps are sized from it */
+	uint32_t max_flows;  /* entries of the flow table, both directions; 0: 262144; to 2^26 */
+	uint32_t max_enis;   /* 0: 8192; to 2^20; the other maps are sized from it */
 };
 
 /* Loads the programs; maps that are pinned under pin_dir/v<ABI_VERSION>/ are taken over with what
- * they hold. A kernel that lacks a needed feature is named in *e. */
+ * they hold: one of another layout or size is an error (dataplane_purge() removes them). A kernel
+ * that lacks a needed feature is named in *e. At the default sizes the maps take 67 MiB empty, 52
+ * of them for the flow table (208 bytes an entry). */
 int dataplane_open(const struct dataplane_config *cfg, struct dataplane **ret, struct err *e);
 void dataplane_close(struct dataplane *dp); /* pins stay; NULL ok */
-/* Removes the pins of every ABI version below pin_dir. */
+/* Removes the pins of every ABI version below pin_dir; fine if it is not there. */
 int dataplane_purge(const char *pin_dir, struct err *e);
 
 /* Descriptors of the programs, for attaching; owned by dp. */
@@ -52,19 +54,20 @@ size_t dataplane_key_size(enum dp_map map);
 size_t dataplane_value_size(enum dp_map map);
 const char *dataplane_map_name(enum dp_map map);
 
-/* Batched. keys and values: n packed items. On failure the items before the failing one are done.
- */
+/* Batched. keys and values: n packed items. On failure the items before the failing one are done;
+ * *e names map and key. */
 int dataplane_update(struct dataplane *dp, enum dp_map map, const void *keys, const void *values,
 		     size_t n, struct err *e);
-/* Absent keys are no error. */
+/* Absent keys are no error. A NAT gateway's figures go with it. */
 int dataplane_delete(struct dataplane *dp, enum dp_map map, const void *keys, size_t n,
 		     struct err *e);
-/* Calls fn for every entry; a non-zero return ends the walk and is returned. */
+/* Calls fn for every entry; a non-zero return ends the walk and is returned. fn may change the map.
+ */
 int dataplane_dump(struct dataplane *dp, enum dp_map map,
 		   int (*fn)(void *arg, const void *key, const void *value), void *arg,
 		   struct err *e);
 
-/* The mmapable arrays: one atomic 8-byte store each. set: index below dataplane_group_sets(). */
+/* The mmapable arrays: one atomic 8-byte store each. set, acl: below dataplane_group_sets(). */
 uint32_t dataplane_group_sets(const struct dataplane *dp);
 void dataplane_set_group_rules(struct dataplane *dp, uint32_t set, struct rules_pair pair);
 struct rules_pair dataplane_group_rules(const struct dataplane *dp, uint32_t set);
@@ -81,13 +84,17 @@ void dataplane_clock_advance(struct dataplane *dp, uint64_t ns);
 
 /* ---- flows ---- */
 
-struct flow_stats {
-	uint64_t entries, live, collected, timed_out;
+struct flow_stats {	    /* of one slice; entries: halves of flows */
+	uint64_t entries;   /* looked at */
+	uint64_t live;	    /* halves that are neither closed nor expired */
+	uint64_t collected; /* halves deleted */
+	uint64_t timed_out; /* flows that ended idle rather than closed */
 };
-/* One bounded slice of collection: looks at up to `budget` entries from where the last slice ended,
- * marks expired and closed pairs DEAD, deletes those whose grace period is over. */
+/* One bounded slice of collection: looks at about `budget` entries from where the last slice ended,
+ * marks expired and closed pairs DEAD, deletes those whose grace period is over. At the table's end
+ * it returns; the next slice begins anew. */
 int dataplane_collect(struct dataplane *dp, size_t budget, struct flow_stats *ret, struct err *e);
-/* Ends all flows that enter or leave by this interface (detach). */
+/* Ends all flows that enter or leave by this interface (detach): none forwards any more. */
 int dataplane_end_flows(struct dataplane *dp, uint32_t ifindex, struct err *e);
 int dataplane_flows(struct dataplane *dp,
 		    int (*fn)(void *arg, const struct flow_key *k, const struct flow *f), void *arg,

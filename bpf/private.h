@@ -9,6 +9,49 @@
 
 #include "bpf/dataplane.h"
 
+/* ---- maps.c: what one needs of a map to work on it ---- */
+
+#define MAP_BATCH 1024
+
+struct map_ref {
+	int fd;
+	const char *name;
+	size_t key, value; /* bytes of an item */
+};
+
+/* A failed step on one key of a map; a full map is named as such. */
+int map_error(struct err *e, int rc, const char *verb, const struct map_ref *m, const void *key);
+/* Absent keys are no error. */
+int map_delete(const struct map_ref *m, const void *keys, size_t n, struct err *e);
+
+/* Reads a map in slices. Hash maps are read bucket by bucket: whatever changes meanwhile, no entry
+ * is met twice or left out that was there all the time. */
+struct map_reader {
+	struct map_ref map;
+	char *keys, *values; /* the slice */
+	uint32_t n;
+	bool has_cursor;
+	char cursor[128];
+};
+
+int map_reader_open(const struct map_ref *m, struct map_reader *ret, struct err *e);
+void map_reader_close(struct map_reader *r);
+/* The next slice, of about `limit` items. 0: more follow; 1: that was the end, the next slice is
+ * the first again. */
+int map_reader_next(struct map_reader *r, uint32_t limit, struct err *e);
+
+/* Calls fn for every entry; a non-zero return ends the walk and is returned. fn may change the map.
+ */
+int map_walk(const struct map_ref *m, int (*fn)(void *arg, const void *key, const void *value),
+	     void *arg, struct err *e);
+
+/* ---- pins.c ---- */
+
+/* Has every map that outlives the daemon pinned, or taken over where it is pinned already. */
+int pins_set(struct bpf_object *object, const char *dir, struct err *e);
+
+/* ---- dataplane.c ---- */
+
 /* An array that is mapped into the daemon. */
 struct mapped {
 	void *p;
@@ -17,16 +60,14 @@ struct mapped {
 
 struct dataplane {
 	void *skeleton; /* struct eni_bpf of eni.skel.h */
-	struct bpf_object *object;
-	int fds[DP_MAP_COUNT];
-	int flows, drops, nat_stats;
+	struct map_ref maps[DP_MAP_COUNT];
+	struct map_ref flows, drops, nat_stats;
 	int eni_prog, trace_prog, retire_prog;
 	struct mapped config, group_rules, acl_rules, retire;
-	uint32_t group_sets, acls;
+	uint32_t group_sets;
 	bool checks_checksum_start;
 	int n_cpus;
-	uint32_t cursor; /* of collection */
-	bool has_cursor;
+	struct map_reader collector;
 };
 
 #endif

@@ -26,7 +26,8 @@ static __noinline struct nat_stats *nat_stats_of(__u32 number)
 {
 	struct nat_stats *s = bpf_map_lookup_elem(&nat_stats, &number), zero = {};
 
-	if (s)
+	/* The figures of a deleted gateway do not come back with what is left of its flows. */
+	if (s || !bpf_map_lookup_elem(&nats, &number))
 		return s;
 	bpf_map_update_elem(&nat_stats, &number, &zero, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&nat_stats, &number);

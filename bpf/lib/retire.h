@@ -7,42 +7,58 @@
 #define VPCD_BPF_LIB_RETIRE_H
 
 #include "bpf/lib/flow.h"
-#include "bpf/lib/nat.h"
 
-static __always_inline int mark_dead(struct flow *f)
+/* From the state that was judged: an entry that another flow has taken over since is left alone. */
+static __always_inline int mark_dead(struct flow *f, __u32 from)
 {
-	__u64 now = bpf_ktime_get_ns();
-
-	if (!flow_swap(f, FLOW_CLOSED, FLOW_DEAD) && !flow_swap(f, FLOW_LIVE, FLOW_DEAD))
+	if ((from != FLOW_LIVE && from != FLOW_CLOSED) || !flow_swap(f, from, FLOW_DEAD))
 		return 0;
-	f->last_seen_ns = now;
+	f->last_seen_ns = bpf_ktime_get_ns();
 	return 1;
+}
+
+/* The other half, unless the entry there belongs to another pair by now. */
+static __noinline int mark_mate_dead(const struct flow_key *k, const struct flow_key *mate_key)
+{
+	struct flow *mate = bpf_map_lookup_elem(&flows, mate_key);
+	struct flow_key back;
+	__u32 state;
+
+	if (!mate)
+		return 0;
+	state = flow_state(mate);
+	flow_other_key(mate_key, mate, &back);
+	if (key_less(k, &back) || key_less(&back, k))
+		return 0;
+	return mark_dead(mate, state);
+}
+
+static __always_inline void count_idle_timeout(__u32 nat)
+{
+	struct nat_stats *s = bpf_map_lookup_elem(&nat_stats, &nat);
+
+	if (s)
+		s->idle_timeouts++;
 }
 
 static __noinline int retire_pair(struct retire_entry *r, __u64 now)
 {
-	struct flow_key other_key;
-	struct flow *f, *other;
-	int expired;
+	struct flow *f = bpf_map_lookup_elem(&flows, &r->key);
+	struct flow_key mate_key;
+	__u32 state;
 
-	f = bpf_map_lookup_elem(&flows, &r->key);
 	if (!f)
 		return 0;
-	expired = flow_state(f) == FLOW_LIVE && flow_expired(&r->key, f, now);
-	if (!r->force && !expired && flow_state(f) != FLOW_CLOSED)
+	state = flow_state(f);
+	if (state == FLOW_LIVE && !r->force && !flow_expired(&r->key, f, now))
 		return 0;
-	flow_other_key(&r->key, f, &other_key);
-	r->timed_out = expired && !(f->flags & FLOW_CLOSING);
-	if (r->timed_out && f->nat) {
-		struct nat_stats *s = nat_stats_of(f->nat);
-
-		if (s)
-			s->idle_timeouts++;
-	}
-	r->retired = mark_dead(f);
-	other = bpf_map_lookup_elem(&flows, &other_key);
-	if (r->retired && other)
-		mark_dead(other);
+	flow_other_key(&r->key, f, &mate_key);
+	if (!mark_dead(f, state))
+		return 0;
+	r->timed_out = state == FLOW_LIVE && !r->force && !(f->flags & FLOW_CLOSING);
+	mark_mate_dead(&r->key, &mate_key);
+	if (r->timed_out && f->nat)
+		count_idle_timeout(f->nat);
 	return 0;
 }
 
