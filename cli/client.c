@@ -305,6 +305,9 @@ static int report_error(struct cli *c, const struct response *r)
 		fputs(text ? text : "", stderr);
 		return exit_code;
 	}
+	/* Many messages begin with the field already. */
+	if (field && msg && !strncmp(msg, field, strlen(field)))
+		field = NULL;
 	fprintf(stderr, "vpcctl: %s%s%s (%s)\n", field && *field ? field : "",
 		field && *field ? ": " : "", msg ? msg : "failed", code ? code : "?");
 	return exit_code;
