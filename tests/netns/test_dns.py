@@ -113,3 +113,52 @@ def test_dns_support_switched_off_is_silence(names):
         names.ctl("vpc", "set", "two", "--enable-dns-support", "true", "--enable-dns-hostnames",
                   "true")
     assert dig(names, "ask2", "@10.0.0.2", "cache.ec2.internal") == ["10.0.1.50"]
+
+
+def test_answers_keep_the_case_and_speak_edns(names):
+    out = names.exec("ask1", "dig", "+qr", "+bufsize=1232", "Db.sHop.TEST").stdout
+    assert out.count("Db.sHop.TEST.") >= 2
+    assert "EDNS: version: 0" in out.split("Got answer")[1]
+    assert status(names, "ask1", "+edns=5", "+noednsneg", "db.shop.test") == "BADVERS"
+
+
+@pytest.mark.parametrize("kind,expected", [("AAAA", "NOERROR"), ("MX", "NOERROR"),
+                                           ("TYPE65280", "NOERROR")])
+def test_a_name_without_that_type_is_nodata_with_soa(names, kind, expected):
+    out = names.exec("ask1", "dig", "db.shop.test", kind).stdout
+    assert f"status: {expected}" in out and "ANSWER: 0" in out
+    assert "SOA" in out
+
+
+GARBAGE = """
+import os, random, socket
+random.seed(%d)
+query = bytes.fromhex('12340100000100000000000002646204736 86f7004746573740000010001'.replace(' ', ''))
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for i in range(3000):
+    m = bytearray(query if i %% 2 else os.urandom(random.randrange(1, 120)))
+    for _ in range(random.randrange(4)):
+        m[random.randrange(len(m))] = random.randrange(256)
+    u.sendto(bytes(m), ('10.0.0.2', 53))
+half = []
+for i in range(30):
+    t = socket.create_connection(('10.0.0.2', 53), timeout=5)
+    t.send([b'\\0', b'\\0\\x1d' + query[:9], b'\\xff\\xff', os.urandom(50)][i %% 4])
+    half.append(t)
+print('sent')
+"""
+
+
+def test_garbage_and_half_messages_disturb_nobody(names):
+    import subprocess
+    import time
+    seed = int(time.time())
+    print("seed", seed)
+    with names.popen("exec", "ask1", "--", PYTHON, "-c", GARBAGE % seed + "import time\n"
+                     "time.sleep(5)", stdout=subprocess.PIPE) as noise:
+        for _ in range(10):
+            assert dig(names, "ask2", "db.other.test") == ["10.0.1.77"]
+            assert dig(names, "ask1", "+tcp", "db.shop.test") == ["10.0.1.50"]
+        assert noise.communicate(timeout=60)[0] == "sent\n"
+    assert dig(names, "ask1", "db.shop.test") == ["10.0.1.50"]
+    assert names.process.poll() is None
