@@ -96,8 +96,9 @@ def test_a_sandbox_sees_itself_and_nothing_of_the_host(net):
         assert "root" not in inside("sh", "-c", "cat /etc/shadow 2>/dev/null")
         assert net.exec("self", "sh", "-c", "echo x > /usr/bin/made-in-a-sandbox",
                         check=False).returncode != 0
-        assert net.exec("self", "sh", "-c", "echo x > /tmp/mine && cat /tmp/mine").stdout == "x\n"
-        assert not os.path.exists("/tmp/mine")
+        mine = f"/tmp/made-in-{net.name}"  # of this run alone: others may share the host's /tmp
+        assert net.exec("self", "sh", "-c", f"echo x > {mine} && cat {mine}").stdout == "x\n"
+        assert not os.path.exists(mine)
         assert net.exec("self", "ping", "-c", "1", "-W", "2",
                         net.address("web")).returncode == 0
     finally:
