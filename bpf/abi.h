@@ -12,7 +12,7 @@
 #include <linux/types.h>
 
 /* Stands in the pin path: programs and maps of another version are never mixed. */
-#define ABI_VERSION 1
+#define ABI_VERSION 2
 
 /* An address of either family, network order; IPv4 is v4-mapped. Family stands beside it. */
 struct ip128 {
@@ -43,12 +43,15 @@ struct ip128 {
 	X(MULTICAST, "broadcast or multicast")                                           \
 	X(IP_OPTIONS, "IP options")                                                      \
 	X(FAMILY, "IPv6 not enabled")                                                    \
-	X(FRAGMENT, "fragment without its first")                                        \
+	X(EXTENSION_HEADER, "IPv6 extension header that is not carried")                 \
+	X(MAPPED_ADDRESS, "IPv4-mapped address in an IPv6 packet")                       \
+	X(FRAGMENT, "fragment without its first, or overlapping it")                     \
 	X(CHECKSUM_START, "partial checksum not at its own L4 header")                   \
 	X(NO_ENI, "interface is not attached")                                           \
 	X(SOURCE_MAC, "source MAC is not the interface's")                               \
 	X(SOURCE_ADDRESS, "source address is not the interface's")                       \
 	X(ARP, "ARP that nobody answers")                                                \
+	X(NEIGHBOUR, "neighbour or router discovery that nobody answers")                \
 	X(LINK_LOCAL, "link-local address without a service")                            \
 	X(SG_EGRESS, "no egress rule of the sender's groups matches")                    \
 	X(ACL_EGRESS, "network ACL denies leaving the subnet")                           \
@@ -57,19 +60,26 @@ struct ip128 {
 	X(LOOP, "too many hops")                                                         \
 	X(NO_DESTINATION, "no interface has the destination address")                    \
 	X(DEST_CHECK, "destination is not the receiving interface's address")            \
+	X(PEERING_SOURCE, "peering: source is not of the sender's VPC")                  \
+	X(PEERING_DESTINATION, "peering: destination is not of the peer VPC")            \
+	X(EIGW_UNSOLICITED, "egress-only gateway: no flow for this packet")              \
 	X(IGW_NO_PUBLIC_IP, "internet gateway: source has no public address")            \
 	X(IGW_PRIVATE_DESTINATION, "internet gateway: RFC 1918 or RFC 6598 destination") \
 	X(IGW_PRIVATE_SOURCE, "internet gateway: RFC 1918 or RFC 6598 source")           \
+	X(IGW_VPC_DESTINATION, "internet gateway: destination lies in its own VPC")      \
 	X(IGW_UNASSOCIATED, "internet gateway: nobody holds the public address")         \
 	X(NAT_UNSOLICITED, "NAT gateway: no flow for this packet")                       \
 	X(NAT_PROTOCOL, "NAT gateway: protocol other than TCP, UDP, ICMP")               \
 	X(NAT_PORTS, "NAT gateway: no free port to this destination")                    \
 	X(NAT_STATE, "NAT gateway is not available")                                     \
+	X(NAT_FRAGMENT, "NAT gateway: fragment of TCP or ICMP")                          \
+	X(NAT_IDLE, "NAT gateway: connection was idle for too long; reset sent")         \
 	X(ACL_INGRESS, "network ACL denies entering the subnet")                         \
 	X(SG_INGRESS, "no ingress rule of the receiver's groups matches")                \
 	X(MTU, "larger than the path's MTU")                                             \
 	X(FLOW_RACE, "flow entry still being claimed")                                   \
 	X(FLOW_TABLE_FULL, "flow table is full")                                         \
+	X(CONNTRACK_ALLOWANCE, "the interface's allowance of tracked flows is used up")  \
 	X(FLOW_PATH, "the path of the packet's flow has changed")                        \
 	X(INTERNAL, "internal limit")
 
@@ -105,7 +115,10 @@ struct eni {
 	__u32 vpc, subnet;
 	__u32 groups; /* group set: index of `group_rules`; 0: no groups, everything passes */
 	__u32 flags;  /* enum eni_flags */
-	struct ip128 address;	/* primary private */
+	struct ip128 address;  /* primary private IPv4 */
+	struct ip128 address6; /* primary IPv6; zero: none */
+	__u32 tcp_established_timeout, udp_timeout, udp_stream_timeout; /* seconds; 0: default */
+	__u32 flow_quota;	/* flows that it may have open; 0: FLOW_QUOTA_DEFAULT */
 	__be32 service_address; /* its unique address as the service namespace sees it; 0: none */
 	__u16 mtu;
 	__u8 mac[6];
@@ -120,15 +133,24 @@ struct subnet_entry {
 	__u32 route_table;
 	__u32 acl; /* index of `acl_rules`; 0: allow everything */
 	__u32 reserved;
-	struct ip128 router; /* IPv4 router address */
+	struct ip128 router;  /* IPv4 router address */
+	struct ip128 prefix6; /* IPv6 block; its router is prefix6 + 1 and fe80:ec2::1 */
+	__u32 prefix6_len;    /* 0: no IPv6 */
+	__u32 reserved2;
 };
 
 enum vpc_flags { VPC_DNS_SUPPORT = 1 };
 
 struct vpc_entry {
 	__u32 flags;
-	__u32 reserved;
+	__u32 local_table;     /* route table with the VPC's blocks alone, all TARGET_LOCAL */
 	struct ip128 resolver; /* primary block + 2 */
+};
+
+/* gateways: HASH, internet gateway number -> struct gateway_entry */
+struct gateway_entry {
+	__u32 vpc;
+	__u32 route_table; /* ingress routing: routes what comes in; 0: the VPC's local table */
 };
 
 /* ---- addresses: HASH, (vpc, family, address) -> who holds it ---- */
@@ -148,11 +170,14 @@ enum addr_kind {
 
 struct addr_entry {
 	__u32 kind;
-	__u32 ifindex; /* ENI (ADDR_ENI, ADDR_PUBLIC) or NAT gateway number (ADDR_NAT) */
-	__u32 vpc;     /* of the ENI or gateway */
-	__u32 gateway; /* ADDR_ENI and ADDR_PUBLIC: the VPC's internet gateway number, 0: none */
-	struct ip128
-		other; /* ADDR_ENI: its elastic IP (zero: none); ADDR_PUBLIC: private address */
+	__u32 ifindex;	      /* ENI (ADDR_ENI, ADDR_PUBLIC) or NAT gateway number (ADDR_NAT) */
+	__u32 vpc;	      /* of the ENI or gateway */
+	__u32 gateway;	      /* the VPC's internet gateway number, 0: none */
+	__u32 egress_gateway; /* IPv6: the VPC's egress-only gateway number, 0: none */
+	__u32 reserved;
+	/* ADDR_ENI: its elastic IP (zero: none), or for IPv6 the address itself; ADDR_PUBLIC: the
+	 * private address, or for IPv6 the address itself */
+	struct ip128 other;
 };
 
 /* ---- routes: LPM_TRIE. The fixed part (table, family) is always matched whole. ---- */
@@ -171,6 +196,8 @@ enum route_target {
 	TARGET_INTERNET_GATEWAY, /* id: its number */
 	TARGET_NAT_GATEWAY,	 /* id: key of `nats` */
 	TARGET_ENI,		 /* id: interface index */
+	TARGET_PEERING,		 /* id: number of the peer VPC; only of an active peering */
+	TARGET_EGRESS_ONLY,	 /* id: number of the egress-only internet gateway */
 };
 
 struct route_entry {
@@ -218,9 +245,9 @@ struct rules_bitmap {
 
 /* classifiers: HASH, id -> struct classifier */
 struct classifier {
-	__u32 words; /* words of the bitmaps in use */
-	__u32 reserved;
-	struct rules_bitmap deny;      /* ACLs: rules whose action is deny */
+	__u32 words;		  /* words of the bitmaps in use */
+	__u32 hits;		  /* its rule n counts in rule_hits[hits + n]; 0: not counted */
+	struct rules_bitmap deny; /* ACLs: rules whose action is deny */
 	struct rules_bitmap untracked; /* groups: rules open to 0.0.0.0/0 (::/0) that alone would
 					* leave a TCP or UDP flow untracked */
 };
@@ -249,6 +276,43 @@ struct rule_peer_key {
 	__u32 groups; /* the peer's group set */
 };
 
+/* rule_hits: PERCPU_ARRAY of __u64. A rule's count rises by one at each evaluation (first packet of
+ * a flow, or walking again) in which it was the deciding one: the lowest bit that matched. */
+#define RULE_HITS_FIRST 1
+
+/* ---- fragments: HASH, (ENI, slot) -> struct fragment ----
+ *
+ * What the first fragment of a packet said of its ports, for those that follow. Slots are the ENI's
+ * own, so that a flood of fragments costs its sender alone.
+ */
+#define FRAGMENT_SLOTS	   32
+#define FRAGMENT_TIMEOUT_S 30
+
+struct fragment_key {
+	__u32 ifindex;
+	__u32 slot; /* hash of addresses, protocol and identification, below FRAGMENT_SLOTS */
+};
+
+struct fragment {
+	struct ip128 saddr, daddr;
+	__u32 identification;
+	__u8 family, protocol;
+	__u16 reserved;
+	__be16 sport, dport; /* as in struct flow_key */
+	__u32 first_len;     /* bytes of payload in the first fragment */
+	__u64 seen_ns;	     /* virtual time */
+};
+
+/* ---- eni_flows: HASH, interface index -> flows that the ENI opened ---- */
+
+#define FLOW_QUOTA_DEFAULT 65536
+
+struct eni_flows {
+	__u32 open; /* LIVE flows; the audit recounts */
+	__u32 reserved;
+	__u64 allowance_exceeded; /* packets dropped as CONNTRACK_ALLOWANCE */
+};
+
 /* ---- flows: HASH ----
  *
  * A packet as seen at the ENI where it entered the fabric. Both directions are entered when a flow
@@ -275,8 +339,9 @@ enum flow_flags {
 	FLOW_SEEN_FIN = 64,
 	FLOW_SEEN_RST = 128,
 	FLOW_ESTABLISHED = 256,
-	FLOW_CLOSING = 512, /* both FINs or an RST were seen */
-	FLOW_ROUTED = 1024, /* leaves the subnet: the router is the frame's sender */
+	FLOW_CLOSING = 512,	 /* both FINs or an RST were seen */
+	FLOW_ROUTED = 1024,	 /* leaves the subnet: the router is the frame's sender */
+	FLOW_EGRESS_ONLY = 2048, /* opened through an egress-only internet gateway */
 };
 
 struct flow {
@@ -294,6 +359,8 @@ struct flow {
 	__u32 nat;   /* NAT gateway number, 0: none */
 	__u8 output; /* enum output_mode */
 	__u8 reserved[3];
+	__u32 established_timeout, opening_timeout; /* seconds idle, with and without
+						     * FLOW_ESTABLISHED; 0: the protocol's */
 };
 
 /* Idle time-outs, seconds of virtual time (SEMANTICS.md, Tracking; NAT gateways: 350 s). */

@@ -12,6 +12,7 @@ struct vpc {
 	struct object o;
 	struct cidr cidr_block;
 	struct list secondary_cidr_blocks; /* struct cidr */
+	struct cidr ipv6_cidr_block;	   /* unset: no IPv6 */
 	bool enable_dns_support;	   /* default true */
 	bool enable_dns_hostnames;	   /* default false */
 	char *state;			   /* computed: "available" */
@@ -21,18 +22,26 @@ struct subnet {
 	struct object o;
 	char *vpc_id;
 	struct cidr cidr_block;
-	char *availability_zone; /* default <region>a */
+	struct cidr ipv6_cidr_block; /* unset: no IPv6 */
+	char *availability_zone;     /* default <region>a */
 	bool map_public_ip_on_launch;
+	bool assign_ipv6_address_on_creation;
 	char *route_table_id; /* NULL: the VPC's main table. "RouteTableId" */
 	char *network_acl_id; /* NULL: the VPC's default ACL. "NetworkAclId" */
 	char *state;
 };
 
-/* A route's target is exactly one of the *_id; a dangling one makes the route a blackhole. */
+/* Destination and target are exactly one member each; a dangling target makes the route a
+ * blackhole. A route to a block of the VPC retargets the implied local route. */
 struct route {
-	struct cidr destination; /* "DestinationCidrBlock" */
-	char *gateway_id;	 /* igw-… */
+	struct cidr destination;      /* "DestinationCidrBlock" */
+	struct cidr ipv6_destination; /* "DestinationIpv6CidrBlock" */
+	char *prefix_list_id;	      /* "DestinationPrefixListId" */
+	bool local;		      /* "Local": the VPC itself; EC2's GatewayId "local" */
+	char *gateway_id;	      /* igw-… */
+	char *egress_only_internet_gateway_id;
 	char *nat_gateway_id;
+	char *vpc_peering_connection_id;
 	char *network_interface_id;
 	char *instance_id;
 };
@@ -41,7 +50,48 @@ struct route_table {
 	struct object o;
 	char *vpc_id;
 	bool main;	    /* made with the VPC; exactly one a VPC */
+	char *gateway_id;   /* edge association: the internet gateway whose inbound packets it
+			     * routes; NULL: a subnet's table */
 	struct list routes; /* struct route, without the implied local ones */
+};
+
+struct prefix_list_entry {
+	struct cidr cidr;
+	char *description;
+};
+
+/* A customer-managed prefix list: where it is referred to, it counts with its maximum size. */
+struct prefix_list {
+	struct object o;
+	int address_family; /* enum prefix_list_family */
+	int64_t max_entries;
+	struct list entries; /* struct prefix_list_entry */
+};
+enum prefix_list_family { PREFIX_LIST_IPV4, PREFIX_LIST_IPV6 };
+
+struct egress_only_internet_gateway {
+	struct object o;
+	char *vpc_id;
+};
+
+/* VPC Peering Guide, lifecycle. Only an active one carries packets. */
+struct vpc_peering_connection {
+	struct object o;
+	char *vpc_id;	   /* requester's */
+	char *peer_vpc_id; /* accepter's */
+	bool accept;	   /* "Accept": input; accepted as soon as it may be */
+	int status;	   /* computed: enum peering_status */
+	char *status_message;
+	int64_t expiration_time; /* computed, Unix seconds; while pending acceptance */
+	bool allow_dns_resolution_from_requester, allow_dns_resolution_from_accepter;
+};
+enum peering_status {
+	PEERING_PENDING_ACCEPTANCE,
+	PEERING_ACTIVE,
+	PEERING_REJECTED,
+	PEERING_EXPIRED,
+	PEERING_FAILED,
+	PEERING_DELETED
 };
 
 struct internet_gateway {
@@ -81,8 +131,9 @@ struct security_group_rule {
 	bool is_egress;
 	int ip_protocol;		  /* -1: all */
 	int64_t from_port, to_port;	  /* -1: all; ICMP: type and code */
-	struct cidr cidr_ipv4, cidr_ipv6; /* one of these three */
-	char *referenced_group_id;
+	struct cidr cidr_ipv4, cidr_ipv6; /* one of these four */
+	char *referenced_group_id;	  /* of the same VPC, or of one with an active peering */
+	char *prefix_list_id;
 	char *description;
 };
 
@@ -91,8 +142,8 @@ struct network_acl_entry {
 	bool egress;
 	int protocol;
 	int64_t from_port, to_port;
-	struct cidr cidr_block;
-	int rule_action; /* enum acl_action */
+	struct cidr cidr_block, ipv6_cidr_block; /* one of these two */
+	int rule_action;			 /* enum acl_action */
 };
 enum acl_action { ACL_ALLOW, ACL_DENY };
 
@@ -104,10 +155,22 @@ struct network_acl {
 };
 
 enum interface_type { INTERFACE_INTERFACE, INTERFACE_NAT_GATEWAY, INTERFACE_LAMBDA };
+
+/* "ConnectionTrackingSpecification": idle time-outs in seconds, 0: the default. EC2 User Guide,
+ * security group connection tracking. */
+struct connection_tracking {
+	int64_t tcp_established_timeout; /* 60 to 432000 */
+	int64_t udp_timeout;		 /* 30 to 60 */
+	int64_t udp_stream_timeout;	 /* 60 to 180 */
+};
+
 struct network_interface {
 	struct object o;
 	char *subnet_id;
-	struct ip private_ip_address;
+	struct ip private_ip_address;		    /* primary */
+	struct list secondary_private_ip_addresses; /* struct ip */
+	struct list ipv6_addresses;		    /* struct ip; the first is the primary one */
+	struct connection_tracking connection_tracking;
 	struct list groups; /* char *: security group ids; empty input: the VPC's default group */
 	struct mac mac_address;
 	bool source_dest_check; /* default true */
@@ -138,8 +201,9 @@ enum sandbox_stdio { STDIO_LOG, STDIO_ATTACH };
 struct instance {
 	struct object o;
 	char *subnet_id;
-	struct ip private_ip_address;	/* input for its ENI; allocated if absent */
-	struct list security_group_ids; /* char * */
+	struct ip private_ip_address; /* input for its ENI; allocated if absent */
+	struct list secondary_private_ip_addresses, ipv6_addresses; /* struct ip; as above */
+	struct list security_group_ids;				    /* char * */
 	bool source_dest_check;
 	struct sandbox sandbox;
 	char *network_interface_id; /* computed */
@@ -157,6 +221,7 @@ struct internet_host {
 	struct object o;
 	char *domain_name; /* "DomainName": its public DNS name; NULL: none */
 	struct ip address;
+	struct ip ipv6_address; /* unset: none */
 	struct mac mac_address; /* allocated */
 	struct sandbox sandbox;
 };
