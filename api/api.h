@@ -28,6 +28,11 @@ struct api_hooks {
 	struct json *(*status)(void *arg);
 	/* Prometheus text, beside the API's own series. */
 	void (*metrics)(void *arg, struct buf *out);
+	/* Moves virtual time `ms` milliseconds forward (0: only reads it; dry: only checks) and
+	 * returns in *ret_offset_ms how far it is ahead of the kernel's. -EPERM and *e: the daemon
+	 * keeps real time. NULL: there is no clock. */
+	int (*clock_advance)(void *arg, uint64_t ms, bool dry, uint64_t *ret_offset_ms,
+			     struct err *e);
 	/* {"ControlSocket": path, "LogFile": path, "NetnsPath": path} of an instance, function or
 	 * internet host; NULL: it has none (yet). */
 	struct json *(*sandbox)(void *arg, const char *id);

@@ -110,6 +110,8 @@ void route(struct request *rq);
 void get_health(struct request *rq);
 void get_status(struct request *rq);
 void get_schema(struct request *rq);
+void get_clock(struct request *rq);
+void post_clock(struct request *rq);
 void get_metrics(struct request *rq);
 void get_resolve(struct request *rq);
 void get_labs(struct request *rq);

@@ -15,6 +15,8 @@ static const struct endpoint {
 	{"GET", {"metrics"}, get_metrics},
 	{"GET", {"v1", "status"}, get_status},
 	{"GET", {"v1", "schema"}, get_schema},
+	{"GET", {"v1", "clock"}, get_clock},
+	{"POST", {"v1", "clock"}, post_clock},
 	{"GET", {"v1", "labs"}, get_labs},
 	{"GET", {"v1", "events"}, get_events},
 	{"GET", {"v1", "resolve", "*"}, get_resolve},

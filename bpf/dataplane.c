@@ -345,13 +345,18 @@ void dataplane_set_service(struct dataplane *dp, uint32_t ifindex)
 	__atomic_store_n(&config(dp)->service_ifindex, ifindex, __ATOMIC_RELEASE);
 }
 
+uint64_t dataplane_clock_offset(const struct dataplane *dp)
+{
+	return __atomic_load_n(&config(dp)->clock_offset_ns, __ATOMIC_ACQUIRE);
+}
+
 uint64_t dataplane_now(const struct dataplane *dp)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec +
-	       __atomic_load_n(&config(dp)->clock_offset_ns, __ATOMIC_ACQUIRE);
+	       dataplane_clock_offset(dp);
 }
 
 void dataplane_clock_advance(struct dataplane *dp, uint64_t ns)

@@ -81,6 +81,7 @@ void dataplane_set_service(struct dataplane *dp, uint32_t ifindex);
 /* Virtual time in ns, and moving it forward. */
 uint64_t dataplane_now(const struct dataplane *dp);
 void dataplane_clock_advance(struct dataplane *dp, uint64_t ns);
+uint64_t dataplane_clock_offset(const struct dataplane *dp); /* ns ahead of CLOCK_MONOTONIC */
 
 /* ---- flows ---- */
 

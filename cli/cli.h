@@ -109,6 +109,7 @@ int cmd_disconnect(struct cli *c);
 int cmd_delete(struct cli *c);
 int cmd_events(struct cli *c);
 int cmd_status(struct cli *c);
+int cmd_clock(struct cli *c);
 int cmd_explain(struct cli *c);
 int cmd_config(struct cli *c);
 int cmd_completion(struct cli *c);

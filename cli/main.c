@@ -168,6 +168,8 @@ const struct command commands[] = {
 	 "vpcctl events -f --since 10", cmd_events, {events_opts, list_opts}, .complete = NULL},
 	{"status", NULL, "", "Show the daemon's state",
 	 "vpcctl status", cmd_status, {wait_opts}, .complete = NULL},
+	{"clock", NULL, "show|advance DURATION", "Show the network's time, or move it forward (vpcd --lab-clock)",
+	 "vpcctl clock advance 350s", cmd_clock, {change_opts}, .complete = "show advance"},
 	{"explain", NULL, "KIND[.Field]", "Explain a kind of object or one of its fields",
 	 "vpcctl explain subnet.CidrBlock", cmd_explain, {NULL}, .complete = "kinds"},
 	{"config", NULL, "show", "Print the settings in use",

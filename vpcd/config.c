@@ -27,6 +27,7 @@ static const char help[] =
 	"  --max-flows N        entries of the flow table, two a flow (default 262144)\n"
 	"  --max-interfaces N   (default 8192)\n"
 	"  --pool N             namespaces kept ready for the next sandboxes (default 0)\n"
+	"  --lab-clock          let `vpcctl clock advance` move the network's time forward\n"
 	"  --log-level LEVEL    error, warn, info or debug (default info)\n"
 	"  --purge              end the instance's sandboxes, remove its network and state, exit\n"
 	"  --help, --version\n"
@@ -48,6 +49,7 @@ enum option_id {
 	OPT_MAX_FLOWS,
 	OPT_MAX_INTERFACES,
 	OPT_POOL,
+	OPT_LAB_CLOCK,
 	OPT_LOG_LEVEL,
 	OPT_PURGE,
 	OPT_HELP,
@@ -66,6 +68,7 @@ static const struct option options[] = {
 	{"max-flows", required_argument, NULL, OPT_MAX_FLOWS},
 	{"max-interfaces", required_argument, NULL, OPT_MAX_INTERFACES},
 	{"pool", required_argument, NULL, OPT_POOL},
+	{"lab-clock", no_argument, NULL, OPT_LAB_CLOCK},
 	{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
 	{"purge", no_argument, NULL, OPT_PURGE},
 	{"help", no_argument, NULL, OPT_HELP},
@@ -163,6 +166,9 @@ static int set_option(struct config *c, int opt, const char *v, struct err *e)
 		return set_number(&c->max_interfaces, "max-interfaces", v, 16, 1u << 20, e);
 	case OPT_POOL:
 		return set_number(&c->namespace_pool, "pool", v, 0, 4096, e);
+	case OPT_LAB_CLOCK:
+		c->lab_clock = true;
+		return 0;
 	case OPT_LOG_LEVEL:
 		return set_log_level(v, e);
 	case OPT_PURGE:

@@ -21,6 +21,7 @@ struct config {
 	struct cidr pool;
 	uint32_t max_flows, max_interfaces;
 	unsigned namespace_pool;
+	bool lab_clock; /* virtual time may be moved forward */
 	bool purge;
 };
 

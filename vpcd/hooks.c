@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 
 #include "lib/cleanup.h"
+#include "lib/log.h"
 #include "nat/gateway.h"
 #include "vpcd/daemon.h"
 
@@ -170,6 +171,21 @@ static struct json *sandbox(void *arg, const char *id)
 	return sandboxes_describe(d->sandboxes, id);
 }
 
+static int clock_advance(void *arg, uint64_t ms, bool dry, uint64_t *ret_offset_ms, struct err *e)
+{
+	struct daemon *d = arg;
+
+	if (ms && !d->cfg.lab_clock)
+		return err_set(e, -EPERM, "OperationNotPermitted", "",
+			       "this daemon keeps real time: start it with --lab-clock");
+	if (ms && !dry) {
+		dataplane_clock_advance(d->dp, ms * 1000000);
+		log_info("clock advanced", "ms", log_fmt("%llu", (unsigned long long)ms));
+	}
+	*ret_offset_ms = dataplane_clock_offset(d->dp) / 1000000;
+	return 0;
+}
+
 struct api_hooks daemon_hooks(struct daemon *d)
 {
 	return (struct api_hooks){.arg = d,
@@ -177,5 +193,6 @@ struct api_hooks daemon_hooks(struct daemon *d)
 				  .forget = forget,
 				  .status = status,
 				  .metrics = metrics,
+				  .clock_advance = clock_advance,
 				  .sandbox = sandbox};
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The command line itself: help, exit codes, settings, completion, explanations."""
 
+import json
 import os
 import shlex
 import socket
@@ -44,7 +45,8 @@ def test_every_kind_and_verb_has_help_with_an_example(vpcctl):
     ("subnet", "create"), ("-o", "yaml", "vpc", "list"), ("vpc", "list", "--color", "pink"),
     ("--timeout", "60s", "vpc", "list"), ("vpc", "list", "--timeout", "soon"),
     ("vpc", "allow", "x", "y"), ("events", "--since", "x"), ("config",), ("connect",),
-    ("completion", "tcsh"), ("up", "-f", "/nonexistent.json"), ("up",),
+    ("completion", "tcsh"), ("clock", "advance"), ("clock", "advance", "soon"),
+    ("clock", "back", "5s"), ("up", "-f", "/nonexistent.json"), ("up",),
 ])
 def test_usage_errors_exit_2(vpcctl, args):
     done = vpcctl(*args)
@@ -172,3 +174,13 @@ def test_examples_of_create_have_known_and_all_required_flags(vpcctl, daemon):
         daemon.routes["POST", f"/v1/{plural}"] = (201, {"Id": "x"})
         done = vpcctl(*shlex.split(example))
         assert done.returncode == 0, f"{example}: {done.stderr}"
+
+
+def test_the_clock_is_shown_and_advanced(vpcctl, daemon):
+    daemon.routes["GET", "/v1/clock"] = (200, {"OffsetSeconds": 0})
+    daemon.routes["POST", "/v1/clock"] = (200, {"OffsetSeconds": 350})
+    assert vpcctl("clock").stdout == "0 s ahead of real time\n"
+    assert vpcctl("clock", "advance", "350s").stdout == "350 s ahead of real time\n"
+    assert json.loads(daemon.sent("POST")[0][3]) == {"AdvanceSeconds": 350}
+    assert vpcctl("clock", "advance", "500ms", "-o", "json").json() == {"OffsetSeconds": 350}
+    assert json.loads(daemon.sent("POST")[1][3]) == {"AdvanceSeconds": 0.5}

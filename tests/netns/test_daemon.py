@@ -80,3 +80,22 @@ def test_sigterm_leaves_the_network_and_purge_takes_it(make_daemon):
     assert not any(os.path.exists(f"/proc/{p}") for p in pids)
     assert not d.run_dir.exists() and not d.state_dir.exists()
     assert str(d.dir) not in open("/proc/self/mountinfo").read()
+
+
+def test_the_clock_moves_only_in_a_lab(make_daemon):
+    d = make_daemon()
+    r = d.ctl("clock", "advance", "350s", check=False)
+    assert r.returncode == 1 and "--lab-clock" in r.stderr
+    assert d.json("clock")["OffsetSeconds"] == 0
+    d.end()
+    d.start("--lab-clock")
+    assert d.json("clock", "advance", "350s")["OffsetSeconds"] == 350
+    assert d.json("clock", "advance", "5m", "--dry-run")["OffsetSeconds"] == 350
+    assert d.json("clock", "advance", "500ms")["OffsetSeconds"] == 350.5
+    r = subprocess.run(["curl", "-s", "--unix-socket", str(d.socket), "-d", '{"AdvanceSeconds": -1}',
+                        "http://vpcd/v1/clock"], capture_output=True, text=True, check=True)
+    assert "InvalidParameterValue" in r.stdout and "AdvanceSeconds" in r.stdout
+    d.end()
+    d.start()
+    assert d.json("clock")["OffsetSeconds"] == 350.5
+    assert d.ctl("clock", "advance", "1s", check=False).returncode == 1
