@@ -209,14 +209,23 @@ struct route_entry {
 
 enum nat_flags { NAT_AVAILABLE = 1, NAT_IS_PUBLIC = 2 };
 
+/* A private address in the gateway's subnet, and the elastic IP that stands for it where packets
+ * leave by the VPC's internet gateway (zero: a private gateway). */
+struct nat_address {
+	struct ip128 private_address, public_address;
+};
+
+#define NAT_ADDRESSES_MAX                                                      \
+	8 /* one primary, seven secondary (VPC User Guide, nat-gateway-basics) \
+	   */
+
 struct nat_entry {
 	__u32 vpc, subnet;
 	__u32 flags;
 	__u32 gateway; /* internet gateway number of its VPC, 0: none */
 	__u32 ifindex; /* identity of its ENI: keys of flows, drop counters; no link has it */
-	__u32 reserved;
-	struct ip128 address; /* private, in its subnet */
-	struct ip128 public_address;
+	__u32 n_addresses;
+	struct nat_address addresses[NAT_ADDRESSES_MAX];
 };
 
 /* nat_stats: PERCPU_HASH, number -> struct nat_stats */
@@ -356,9 +365,10 @@ struct flow {
 	__u16 mtu;
 	__u32 flags; /* enum flow_flags */
 	__u32 group_generation;
-	__u32 nat;   /* NAT gateway number, 0: none */
-	__u8 output; /* enum output_mode */
-	__u8 reserved[3];
+	__u32 nat;	  /* NAT gateway number, 0: none */
+	__u8 output;	  /* enum output_mode */
+	__u8 nat_address; /* which of its addresses */
+	__u8 reserved[2];
 	__u32 established_timeout, opening_timeout; /* seconds idle, with and without
 						     * FLOW_ESTABLISHED; 0: the protocol's */
 };

@@ -38,7 +38,7 @@ static __always_inline struct walk *walk_begin(struct __sk_buff *skb, const int 
 	w->is_echo = w->is_error = w->dont_fragment = 0;
 	w->in.sport = w->in.dport = 0;
 	w->skip_egress = w->skip_ingress = w->has_flow = 0;
-	w->nat = 0;
+	w->nat = w->nat_address = 0;
 	w->hops = 0;
 	w->flow_flags = 0;
 	w->output_ifindex = 0;

@@ -68,6 +68,10 @@ static int put_eni(struct names *n, struct shadow *s, const struct item *it, str
 	return rc ? rc : shadow_put(s, DP_ENIS, &key, &v);
 }
 
+_Static_assert(sizeof(((struct item_nat *)0)->addresses) / sizeof(struct item_nat_address) ==
+		       NAT_ADDRESSES_MAX,
+	       "as many addresses in the plan as in the data plane");
+
 static int put_nat(struct names *n, struct shadow *s, const struct item *it, struct err *e)
 {
 	const struct item_nat *body = it->body;
@@ -78,10 +82,14 @@ static int put_nat(struct names *n, struct shadow *s, const struct item *it, str
 		.subnet = number(n, NAME_SUBNET, body->subnet, &rc, e),
 		.gateway = number(n, NAME_GATEWAY, body->gateway, &rc, e),
 		.ifindex = number(n, NAME_INTERFACE, it->key, &rc, e),
-		.address = ip128_from(&body->address),
-		.public_address = ip128_from(&body->public_address),
+		.n_addresses = body->n_addresses,
 	};
 
+	for (uint32_t i = 0; i < body->n_addresses; i++)
+		v.addresses[i] = (struct nat_address){
+			.private_address = ip128_from(&body->addresses[i].private_address),
+			.public_address = ip128_from(&body->addresses[i].public_address),
+		};
 	if (body->available)
 		v.flags |= NAT_AVAILABLE;
 	if (body->is_public)

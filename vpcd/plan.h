@@ -91,7 +91,10 @@ struct item_eni {
 struct item_nat {
 	char vpc[SYMBOL_LEN], subnet[SYMBOL_LEN], gateway[SYMBOL_LEN];
 	bool available, is_public;
-	struct ip address, public_address;
+	uint32_t n_addresses;
+	struct item_nat_address {
+		struct ip private_address, public_address;
+	} addresses[8]; /* NAT_ADDRESSES_MAX */
 };
 
 struct item_address {

@@ -262,9 +262,10 @@ void plan_nat_gateway(struct plan_pass *pp, const struct object *o)
 	symbol_set(body.gateway, igw_id(m, vpc));
 	body.available = nat->state && !strcmp(nat->state, "available");
 	body.is_public = nat->connectivity_type == NAT_PUBLIC;
-	body.address = eni->private_ip_address;
+	body.n_addresses = 1;
+	body.addresses[0].private_address = eni->private_ip_address;
 	if (ao)
-		body.public_address = AS_CONST(elastic_ip, ao)->public_ip;
+		body.addresses[0].public_address = AS_CONST(elastic_ip, ao)->public_ip;
 	plan_emit(pp, ITEM_NAT, o->id, &body, sizeof(body));
 	plan_emit_address(pp, vpc, &eni->private_ip_address, ADDR_NAT, o->id, vpc, igw_id(m, vpc),
 			  NULL);

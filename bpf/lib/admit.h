@@ -40,6 +40,7 @@ static __always_inline void forward_fill(struct walk *w, const struct dp_config 
 	f->mtu = w->mtu;
 	f->output = w->target.output;
 	f->nat = w->nat;
+	f->nat_address = (__u8)w->nat_address;
 	f->flags = w->flow_flags;
 	if (!ip128_equal(&w->in.saddr, &w->at.saddr) || w->nat)
 		f->flags |= FLOW_SNAT;
@@ -162,6 +163,7 @@ __noinline int walk_again(struct walk *w)
 	tracked = f->flags;
 	w->has_flow = 1;
 	w->nat = f->nat;
+	w->nat_address = f->nat_address;
 	w->old.saddr = f->saddr;
 	w->old.daddr = f->daddr;
 	w->old.sport = f->sport;

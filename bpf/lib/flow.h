@@ -122,6 +122,7 @@ static __noinline void flow_publish(const struct flow_key *k, const struct flow 
 	f->group_generation = v->group_generation;
 	f->nat = v->nat;
 	f->output = v->output;
+	f->nat_address = v->nat_address;
 	/* A full barrier: the fields are there before the state says so. */
 	flow_swap(f, FLOW_CLAIMED, FLOW_LIVE);
 }

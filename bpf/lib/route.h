@@ -51,11 +51,18 @@ __noinline int walk_deliver(struct walk *w)
 	return reason;
 }
 
+static __always_inline const struct nat_address *nat_address_of(const struct nat_entry *n,
+								const struct walk *w)
+{
+	return &n->addresses[w->nat_address & (NAT_ADDRESSES_MAX - 1)];
+}
+
 /* A reply that comes back to a NAT gateway: only for a flow that it translates. */
 __noinline int walk_nat_return(struct walk *w)
 {
 	__u32 number = w ? w->next_id : 0;
 	const struct nat_entry *n = bpf_map_lookup_elem(&nats, &number);
+	const struct nat_address *a;
 	const struct addr_entry *holder;
 	__u32 ifindex;
 	int reason;
@@ -64,7 +71,8 @@ __noinline int walk_nat_return(struct walk *w)
 		return DROP_INTERNAL;
 	if (!n || !w->has_flow || w->nat != number)
 		return DROP_NAT_UNSOLICITED;
-	w->at.daddr = n->address;
+	a = nat_address_of(n, w);
+	w->at.daddr = a->private_address;
 	w->vpc = n->vpc;
 	w->hops++;
 	if (w->subnet != n->subnet) {
@@ -202,14 +210,14 @@ __noinline int walk_nat(struct walk *w)
 		w->mtu = MTU_NAT;
 	subnet = n->subnet;
 	if (n->flags & NAT_IS_PUBLIC)
-		w->public = n->public_address;
+		w->public = nat_address_of(n, w)->public_address;
 	if (w->subnet != subnet) {
 		w->subnet = subnet;
 		reason = gate_acl(w, subnet, 0);
 		if (reason)
 			return reason;
 	}
-	w->at.saddr = n->address;
+	w->at.saddr = nat_address_of(n, w)->private_address;
 	if (w->has_flow)
 		w->at.sport = w->old.sport;
 	w->translated = 1;

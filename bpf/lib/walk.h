@@ -52,7 +52,8 @@ struct walk {
 	__u8 has_flow;			/* walks again: `nat` and `old` are the flow's */
 	__u8 pad[3];
 	struct tuple old;
-	__u32 nat; /* NAT gateway on the way; 0: none */
+	__u32 nat;	   /* NAT gateway on the way; 0: none */
+	__u32 nat_address; /* which of its addresses */
 
 	/* what was decided */
 	__u32 output_ifindex;

@@ -191,8 +191,8 @@ static inline void put_edges(struct world *w)
 				.flags = NAT_AVAILABLE | NAT_IS_PUBLIC,
 				.gateway = IGW,
 				.ifindex = NAT_ENI,
-				.address = v4(IP(10, 0, 3, 9)),
-				.public_address = v4(IP_NAT)};
+				.n_addresses = 1,
+				.addresses = {{v4(IP(10, 0, 3, 9)), v4(IP_NAT)}}};
 	struct addr_entry at_nat = {.kind = ADDR_NAT, .ifindex = NAT, .vpc = 16, .gateway = IGW};
 	struct addr_entry at_web = {.kind = ADDR_PUBLIC,
 				    .ifindex = W,
