@@ -16,6 +16,15 @@
 
 struct api;
 
+/* What GET /v1/sandboxes/<name>/capture asks for. */
+struct api_capture {
+	const char *id;		 /* of the sandbox */
+	const char *filter;	 /* pcap-filter(7); NULL: everything */
+	const char *format;	 /* "pcapng", "pcap", "text" */
+	uint64_t count, snaplen; /* 0: no limit */
+	bool any;		 /* all interfaces of its namespace */
+};
+
 /* Calls into the daemon. All are called from the loop's thread. */
 struct api_hooks {
 	void *arg;
@@ -36,6 +45,9 @@ struct api_hooks {
 	/* {"ControlSocket": path, "LogFile": path, "NetnsPath": path} of an instance, function or
 	 * internet host; NULL: it has none (yet). */
 	struct json *(*sandbox)(void *arg, const char *id);
+	/* Starts a capture. Returns a non-blocking descriptor to read it from, which the API
+	 * closes to end it, or a negative errno. */
+	int (*capture)(void *arg, const struct api_capture *c, struct err *e);
 };
 
 struct api_config {

@@ -86,6 +86,23 @@ bool query_is_set(const struct request *rq, const char *name)
 	return v && (!*v || !strcmp(v, "1") || !strcmp(v, "true"));
 }
 
+bool query_number(struct request *rq, const char *name, uint64_t *ret)
+{
+	const char *v = query_get(rq, name);
+	char *end = NULL;
+
+	*ret = 0;
+	if (!v)
+		return true;
+	errno = 0;
+	if (*v >= '0' && *v <= '9')
+		*ret = strtoull(v, &end, 10);
+	if (end && !*end && !errno)
+		return true;
+	fail_with(rq, 400, "InvalidParameterValue", "%s is a whole number, not \"%s\"", name, v);
+	return false;
+}
+
 bool body_json(struct request *rq, struct json **ret)
 {
 	struct err e;

@@ -67,8 +67,13 @@ bool query_is_set(const struct request *rq, const char *name);	   /* "1", "true"
 /* The body as JSON; false: the request has failed. */
 bool body_json(struct request *rq, struct json **ret);
 const struct model *request_model(const struct request *rq);
+/* A whole number in the query; absent: 0. false: the request has failed. */
+bool query_number(struct request *rq, const char *name, uint64_t *ret);
 /* The object that a path segment names; NULL: the request has failed. */
 const struct object *path_object(struct request *rq, const struct kind *k, const char *name);
+
+/* The sandbox that the path's third segment names; NULL: the request has failed. */
+const struct object *path_sandbox(struct request *rq);
 
 /* ---- transactions: one a request ---- */
 
@@ -86,7 +91,7 @@ bool is_dry_run(const struct request *rq);
 struct stream {
 	struct api *api;
 	struct MHD_Connection *conn;
-	struct event_source *hangup;
+	struct event_source *hangup, *source;
 	bool (*next)(struct stream *s, struct buf *out);
 	void (*done)(struct stream *s); /* frees what is behind arg */
 	void *arg;
@@ -99,6 +104,9 @@ struct stream {
 void stream_start(struct request *rq, const char *content_type,
 		  bool (*next)(struct stream *s, struct buf *out), void (*done)(struct stream *s),
 		  void *arg);
+
+/* Makes it a copy of what a non-blocking descriptor gives until its end; takes fd over. */
+void stream_start_fd(struct request *rq, const char *content_type, int fd);
 
 struct MHD_Response *stream_response(struct stream *s);
 
@@ -122,6 +130,7 @@ void delete_topology(struct request *rq);
 void get_sandboxes(struct request *rq);
 void get_sandbox(struct request *rq);
 void get_sandbox_logs(struct request *rq);
+void get_sandbox_capture(struct request *rq);
 void post_rules(struct request *rq);
 void delete_rules(struct request *rq);
 void get_objects(struct request *rq);

@@ -90,7 +90,7 @@ void get_sandboxes(struct request *rq)
 	succeed(rq, 200, out);
 }
 
-static const struct object *path_sandbox(struct request *rq)
+const struct object *path_sandbox(struct request *rq)
 {
 	static const enum kind_id tried[] = {KIND_INSTANCE, KIND_FUNCTION, KIND_INTERNET_HOST};
 	const struct object *o, *found = NULL;

@@ -53,6 +53,7 @@ static void free_stream(void *arg)
 
 	DL_DELETE2(s->api->streams, s, prev, next_stream);
 	event_source_free(s->hangup);
+	event_source_free(s->source);
 	if (s->done)
 		s->done(s);
 	free(s->arg);
@@ -87,4 +88,55 @@ void stream_start(struct request *rq, const char *content_type,
 	rq->status = 200;
 	rq->content_type = content_type;
 	rq->stream = s;
+}
+
+/* ---- a descriptor's ---- */
+
+struct source {
+	int fd;
+};
+
+static bool next_of_source(struct stream *s, struct buf *out)
+{
+	const struct source *src = s->arg;
+	char chunk[16384];
+	ssize_t n = 0;
+
+	while (out->len < 65536 && (n = read(src->fd, chunk, sizeof(chunk))) > 0)
+		buf_add(out, chunk, (size_t)n);
+	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+static void done_source(struct stream *s)
+{
+	const struct source *src = s->arg;
+
+	close(src->fd);
+}
+
+static void on_source(void *arg, int fd, uint32_t events)
+{
+	struct stream *s = arg;
+
+	if (!s->suspended)
+		return;
+	s->suspended = false;
+	MHD_resume_connection(s->conn);
+	event_defer_set(s->api->again, 1);
+}
+
+void stream_start_fd(struct request *rq, const char *content_type, int fd)
+{
+	struct source *src = malloc(sizeof(*src));
+
+	if (!src) {
+		close(fd);
+		return fail_with(rq, 500, "InternalError", "out of memory");
+	}
+	src->fd = fd;
+	stream_start(rq, content_type, next_of_source, done_source, src);
+	/* On the edge: what a slow client has left in the pipe shall not keep the loop awake. */
+	if (rq->stream)
+		event_add_io(rq->api->cfg.loop, fd, EPOLLIN | EPOLLET, on_source, rq->stream,
+			     &rq->stream->source, NULL);
 }

@@ -115,6 +115,7 @@ int cmd_config(struct cli *c);
 int cmd_completion(struct cli *c);
 int cmd_complete(struct cli *c);
 int cmd_help(struct cli *c);
+int cmd_capture(struct cli *c);
 int cmd_sg_allow(struct cli *c);
 int cmd_sg_revoke(struct cli *c);
 

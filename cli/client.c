@@ -141,13 +141,16 @@ static size_t watch_data(char *data, size_t size, size_t n, void *arg)
 
 /* ---- running one ---- */
 
-/* A descriptor that is readable once SIGINT came; the old mask is restored by interrupt_done. */
-static int interrupt_init(sigset_t *old)
+/* A descriptor that is readable once SIGINT came (or SIGTERM, where that shall end in good order
+ * too); the old mask is restored by interrupt_done. */
+static int interrupt_init(sigset_t *old, bool term)
 {
 	sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
+	if (term)
+		sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, old);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -235,7 +238,7 @@ void client_perform(struct cli *c, const struct request *rq, struct response *re
 		curl_multi_add_handle(cl->multi, cl->watch);
 	}
 	curl_multi_add_handle(cl->multi, cl->easy);
-	fd = interrupt_init(&old);
+	fd = interrupt_init(&old, false);
 	if (multi_run(cl->multi, cl->easy, fd, &code))
 		response_fill(ret, cl->easy, code, &answer);
 	else
@@ -391,8 +394,32 @@ static size_t stream_data(char *data, size_t size, size_t n, void *arg)
 	return s->ended ? 0 : size * n;
 }
 
+/* Performs cl->easy; with ret_interrupted, signals end it in good order. */
+static CURLcode stream_run(struct client *cl, bool *ret_interrupted)
+{
+	CURLcode code = CURLE_OK;
+	sigset_t old;
+	int fd;
+
+	if (!ret_interrupted)
+		return curl_easy_perform(cl->easy);
+	curl_multi_add_handle(cl->multi, cl->easy);
+	fd = interrupt_init(&old, true);
+	*ret_interrupted = !multi_run(cl->multi, cl->easy, fd, &code);
+	curl_multi_remove_handle(cl->multi, cl->easy);
+	interrupt_done(fd, &old);
+	return code;
+}
+
 int client_stream(struct cli *c, const char *path,
 		  bool (*fn)(void *arg, const char *data, size_t n), void *arg)
+{
+	return client_stream_until(c, path, fn, arg, NULL);
+}
+
+int client_stream_until(struct cli *c, const char *path,
+			bool (*fn)(void *arg, const char *data, size_t n), void *arg,
+			bool *ret_interrupted)
 {
 	struct client *cl = client_of(c);
 	struct stream s = {.easy = cl->easy, .fn = fn, .arg = arg};
@@ -409,8 +436,8 @@ int client_stream(struct cli *c, const char *path,
 
 		curl_easy_setopt(cl->easy, CURLOPT_TIMEOUT_MS, left > 0 ? (long)left : 1L);
 	}
-	code = curl_easy_perform(cl->easy);
-	if (!s.ended) {
+	code = stream_run(cl, ret_interrupted);
+	if (!s.ended && !(ret_interrupted && *ret_interrupted)) {
 		response_fill(&resp, cl->easy, code, &s.error);
 		r = client_report(c, &resp);
 		response_done(&resp);

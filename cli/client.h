@@ -54,7 +54,11 @@ int client_get(struct cli *c, const char *path, struct json **ret);
  * returns an exit code. */
 int client_stream(struct cli *c, const char *path,
 		  bool (*fn)(void *arg, const char *data, size_t n), void *arg);
-/* The same, line by line. */
+/* The same; SIGINT and SIGTERM end it like an end of the stream and set *ret_interrupted. */
+int client_stream_until(struct cli *c, const char *path,
+			bool (*fn)(void *arg, const char *data, size_t n), void *arg,
+			bool *ret_interrupted);
+/* client_stream, line by line. */
 int client_stream_lines(struct cli *c, const char *path, line_fn *fn, void *arg);
 /* Streams end with EXIT_TIMED_OUT this long from now. */
 void client_set_deadline(struct cli *c, long ms);

@@ -16,6 +16,7 @@ static void commands_print(const struct command *from, const struct command *to)
 void help_main(void)
 {
 	const struct command *run = command_find(commands, "run");
+	const struct command *packets = command_find(commands, "capture");
 	const struct command *events = command_find(commands, "events");
 	const struct command *end = events;
 
@@ -27,7 +28,9 @@ void help_main(void)
 	     "vpc/name.\n\nLabs:");
 	commands_print(commands, run);
 	puts("\nSandboxes:");
-	commands_print(run, events);
+	commands_print(run, packets);
+	puts("\nPackets:");
+	commands_print(packets, events);
 	puts("\nOther:");
 	commands_print(events, end);
 	puts("\nKinds:");

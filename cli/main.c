@@ -117,6 +117,18 @@ static const struct opt events_opts[] = {
 	{0},
 };
 
+static const struct opt capture_opts[] = {
+	{"write", 'w', OPT_VALUE, "FILE", "write packets to it, - for stdout", "file"},
+	{"count", 'c', OPT_VALUE, "N", "end after N packets", NULL},
+	{"any", 0, OPT_FLAG, NULL, "all interfaces of the sandbox, its loopback too", NULL},
+	{"format", 0, OPT_VALUE, "FORMAT", "of FILE: pcapng (default) or pcap", "pcapng pcap"},
+	{"snaplen", 's', OPT_VALUE, "BYTES", "keep so much of each packet (default: all)", NULL},
+	{"file-size", 'C', OPT_VALUE, "MB", "go on in a new file, FILE0, FILE1 …, after so much",
+	 NULL},
+	{"files", 'W', OPT_VALUE, "N", "keep N of them: the oldest is written over", NULL},
+	{0},
+};
+
 static const struct opt config_opts[] = {
 	{"origin", 0, OPT_FLAG, NULL, "say where each value comes from", NULL},
 	{0},
@@ -163,6 +175,10 @@ const struct command commands[] = {
 	 "vpcctl disconnect lab", cmd_disconnect, {change_opts}, .complete = "sandbox"},
 	{"delete", "rm", "OBJECT…", "Delete objects of any kind",
 	 "vpcctl delete web", cmd_delete, {change_opts}, .complete = "sandbox"},
+	/* what packets do */
+	{"capture", NULL, "SANDBOX [FILTER…]", "Capture what a sandbox sends and receives",
+	 "vpcctl capture web tcp port 80 -w - | tshark -r -", cmd_capture, {capture_opts},
+	 .complete = "sandbox"},
 	/* the rest */
 	{"events", NULL, "", "Print what changed",
 	 "vpcctl events -f --since 10", cmd_events, {events_opts, list_opts}, .complete = NULL},

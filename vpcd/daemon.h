@@ -26,5 +26,7 @@ struct daemon {
 
 /* What the API calls in the daemon (hooks.c). */
 struct api_hooks daemon_hooks(struct daemon *d);
+/* Those of hooks_observe.c: what shows and explains what packets do. */
+void daemon_hooks_observe(struct api_hooks *h);
 
 #endif

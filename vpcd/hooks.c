@@ -188,11 +188,14 @@ static int clock_advance(void *arg, uint64_t ms, bool dry, uint64_t *ret_offset_
 
 struct api_hooks daemon_hooks(struct daemon *d)
 {
-	return (struct api_hooks){.arg = d,
-				  .when_applied = when_applied,
-				  .forget = forget,
-				  .status = status,
-				  .metrics = metrics,
-				  .clock_advance = clock_advance,
-				  .sandbox = sandbox};
+	struct api_hooks h = {.arg = d,
+			      .when_applied = when_applied,
+			      .forget = forget,
+			      .status = status,
+			      .metrics = metrics,
+			      .clock_advance = clock_advance,
+			      .sandbox = sandbox};
+
+	daemon_hooks_observe(&h);
+	return h;
 }
