@@ -121,20 +121,50 @@ int endpoint_new_foreign(struct fabric *f, uint32_t ifindex, const char *path, c
 	return 0;
 }
 
-static void routes_add(struct batch *b, const struct endpoint *ep,
-		       const struct attachment_spec *spec)
-{
-	struct cidr all = {.ip.family = spec->gateway.family};
+/* ---- what lies in the namespace ---- */
 
-	if (!ip_is_set(&spec->gateway))
+static bool has_ipv6(const struct attachment_spec *spec)
+{
+	for (size_t i = 0; i < spec->n_more_addresses; i++)
+		if (spec->more_addresses[i].ip.family == AF_INET6)
+			return true;
+	return spec->address.ip.family == AF_INET6;
+}
+
+/* The kernel prefers the IPv6 address that came last: the first of the list is to be that. */
+static void addresses_add(struct batch *b, uint32_t peer, const struct attachment_spec *spec)
+{
+	struct cidr link_local = address_link_local(&spec->mac);
+
+	if (has_ipv6(spec))
+		address_add(b, peer, &link_local);
+	if (ip_is_set(&spec->address.ip))
+		address_add(b, peer, &spec->address);
+	for (size_t i = spec->n_more_addresses; i-- > 0;)
+		address_add(b, peer, &spec->more_addresses[i]);
+}
+
+static void gateway_routes_add(struct batch *b, uint32_t peer, const struct attachment_spec *spec,
+			       const struct ip *gateway)
+{
+	struct cidr all = {.ip.family = gateway->family};
+
+	if (!ip_is_set(gateway))
 		return;
 	/* First: else the kernel may ask for it as soon as a route leads there. */
 	if (spec->gateway_mac)
-		neighbour_add(b, ep->peer, &spec->gateway, spec->gateway_mac);
+		neighbour_add(b, peer, gateway, spec->gateway_mac);
 	if (!spec->no_default_route)
-		route_add(b, ep->peer, &all, &spec->gateway);
+		route_add(b, peer, &all, gateway);
 	for (size_t i = 0; i < spec->n_routes; i++)
-		route_add(b, ep->peer, &spec->routes[i], &spec->gateway);
+		if (spec->routes[i].ip.family == gateway->family)
+			route_add(b, peer, &spec->routes[i], gateway);
+}
+
+static void routes_add(struct batch *b, uint32_t peer, const struct attachment_spec *spec)
+{
+	gateway_routes_add(b, peer, spec, &spec->gateway);
+	gateway_routes_add(b, peer, spec, &spec->gateway6);
 }
 
 int endpoint_configure(struct endpoint *ep, const struct attachment_spec *spec, struct err *e)
@@ -145,10 +175,65 @@ int endpoint_configure(struct endpoint *ep, const struct attachment_spec *spec, 
 		link_up(&b, "netns.lo_up", LOOPBACK_IFINDEX);
 	peer_set(&b, ep->peer, spec->ifname ? spec->ifname : PEER_NAME, &spec->mac, spec->mtu);
 	link_up(&b, "netns.peer_up", ep->peer);
-	if (ip_is_set(&spec->address.ip))
-		address_add(&b, ep->peer, &spec->address);
-	for (size_t i = 0; i < spec->n_more_addresses; i++)
-		address_add(&b, ep->peer, &spec->more_addresses[i]);
-	routes_add(&b, ep, spec);
+	addresses_add(&b, ep->peer, spec);
+	routes_add(&b, ep->peer, spec);
 	return batch_send(&b, &ep->rtnl, e);
+}
+
+/* ---- changing it ---- */
+
+static bool spec_has(const struct attachment_spec *spec, const struct cidr *address)
+{
+	if (!cidr_cmp(&spec->address, address))
+		return true;
+	for (size_t i = 0; i < spec->n_more_addresses; i++)
+		if (!cidr_cmp(&spec->more_addresses[i], address))
+			return true;
+	return false;
+}
+
+/* Sends a batch of which some may be done already, or undone by whoever rules in there. */
+static int batch_send_lenient(struct batch *b, struct rtnl *r, int ok, int ok_too, struct err *e)
+{
+	int rc = batch_send(b, r, e);
+
+	return rc == ok || rc == ok_too ? 0 : rc;
+}
+
+static int addresses_remove(struct rtnl *r, uint32_t peer, const struct attachment_spec *old,
+			    const struct attachment_spec *spec, struct err *e)
+{
+	const struct cidr all6 = {.ip.family = AF_INET6};
+	struct cidr link_local = address_link_local(&old->mac);
+	struct batch b = {0};
+
+	if (ip_is_set(&old->address.ip) && !spec_has(spec, &old->address))
+		address_delete(&b, peer, &old->address);
+	for (size_t i = 0; i < old->n_more_addresses; i++)
+		if (!spec_has(spec, &old->more_addresses[i]))
+			address_delete(&b, peer, &old->more_addresses[i]);
+	if (has_ipv6(old) && !has_ipv6(spec)) {
+		address_delete(&b, peer, &link_local);
+		if (ip_is_set(&old->gateway6) && !old->no_default_route)
+			route_delete(&b, peer, &all6, &old->gateway6);
+	}
+	return b.n ? batch_send_lenient(&b, r, -EADDRNOTAVAIL, -ESRCH, e) : 0;
+}
+
+int endpoint_readdress(struct rtnl *r, uint32_t peer, const struct attachment_spec *old,
+		       const struct attachment_spec *spec, struct err *e)
+{
+	struct batch addresses = {0}, routes = {0};
+	int rc;
+
+	/* Added before any goes: an interface never stands without address, and keeps its routes.
+	 */
+	addresses_add(&addresses, peer, spec);
+	rc = batch_send(&addresses, r, e);
+	if (!rc && old)
+		rc = addresses_remove(r, peer, old, spec, e);
+	if (rc)
+		return rc;
+	routes_add(&routes, peer, spec);
+	return routes.n || routes.rc ? batch_send_lenient(&routes, r, -EEXIST, -EEXIST, e) : 0;
 }

@@ -37,6 +37,10 @@ int endpoint_new_foreign(struct fabric *f, uint32_t ifindex, const char *path, c
 			 struct endpoint *ret, struct err *e);
 /* Addresses, routes and neighbours, and the peer up. */
 int endpoint_configure(struct endpoint *ep, const struct attachment_spec *spec, struct err *e);
+/* The addresses and routes of spec for an interface that has those of old (NULL: unknown). r: in
+ * its namespace; peer: its index there. */
+int endpoint_readdress(struct rtnl *r, uint32_t peer, const struct attachment_spec *old,
+		       const struct attachment_spec *spec, struct err *e);
 /* Lets go of the descriptors. The link dies with a namespace that has no file. */
 void endpoint_done(struct endpoint *ep);
 /* Deletes the link too, at once. */

@@ -303,6 +303,24 @@ int fabric_attach(struct fabric *f, const struct attachment_spec *spec, struct e
 	return attachment_make(f, spec, e) ? err_wrap(e, "attach %s", spec->id) : 0;
 }
 
+int fabric_readdress(struct fabric *f, const struct attachment_spec *old,
+		     const struct attachment_spec *spec, struct err *e)
+{
+	cleanup_close int fd = fabric_open_netns(f, spec->id, e);
+	const char *ifname = spec->ifname ? spec->ifname : PEER_NAME;
+	struct rtnl r = RTNL_CLOSED;
+	int rc = fd < 0 ? fd : netns_visit(fd, f->home_fd, false, &r, e), peer = 0;
+
+	if (!rc) {
+		peer = link_find(&r, ifname, e);
+		rc = peer < 0 ? peer : peer ? 0 : err_sys(e, -ENODEV, "look up %s", ifname);
+	}
+	if (!rc)
+		rc = endpoint_readdress(&r, (uint32_t)peer, old, spec, e);
+	rtnl_close(&r);
+	return rc ? err_wrap(e, "change addresses of %s", spec->id) : 0;
+}
+
 static int link_detach(struct fabric *f, uint32_t ifindex, bool foreign, struct err *e)
 {
 	struct batch b = {0};

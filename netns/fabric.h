@@ -60,13 +60,18 @@ struct attachment_spec {
 	struct mac mac;
 	uint16_t mtu;
 	struct cidr address; /* interface address with its prefix length */
-	struct ip gateway;   /* default route; may lie outside the prefix (onlink) */
-	bool no_default_route;
-	const struct cidr *routes; /* further routes via the gateway, n_routes of them */
-	size_t n_routes;
-	const struct mac *gateway_mac; /* a permanent neighbour entry; NULL: resolved by ARP */
+	/* Further ones of either family. With an IPv6 address comes a link-local one, made from the
+	 * MAC: neighbour discovery for packets that are not the sandbox's own speaks from it. */
 	const struct cidr *more_addresses;
 	size_t n_more_addresses;
+	/* Default routes, one a family; may lie outside the prefix (onlink). Unset: none. */
+	struct ip gateway, gateway6;
+	bool no_default_route;
+	const struct cidr *routes; /* further routes via their family's gateway */
+	size_t n_routes;
+	/* A permanent neighbour entry for the gateways; NULL: resolved by ARP, neighbour discovery
+	 */
+	const struct mac *gateway_mac;
 };
 
 /* Creates namespace (or enters the foreign one), veth pair, addresses and routes. On failure every
@@ -75,6 +80,12 @@ struct attachment_spec {
  * namespace.
  */
 int fabric_attach(struct fabric *f, const struct attachment_spec *spec, struct err *e);
+/* Gives an attachment that stands the addresses and routes of spec: those that are missing are
+ * added; addresses of old (NULL: none is known) that spec has not go. What somebody else put on the
+ * interface stays. MAC, MTU and names are not looked at. Established connections of addresses that
+ * stay are not disturbed. */
+int fabric_readdress(struct fabric *f, const struct attachment_spec *old,
+		     const struct attachment_spec *spec, struct err *e);
 /* Removes the attachment: from a foreign namespace at once. A namespace of ours loses its file and
  * goes, with the link, when its last process or descriptor does, or at fabric_reap(): deleting a
  * link at once would cost some 20 ms. Absent: 0. */

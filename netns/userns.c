@@ -166,6 +166,12 @@ static int sandbox_sysctls(struct err *e)
 	rc = sysctl_write("/proc/sys/net/ipv4/ping_group_range", groups, e);
 	if (!rc)
 		rc = sysctl_write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0", e);
+	/* Addresses and routes are given, and a device made from now on asks for none. A kernel
+	 * without IPv6 has nothing to switch off. */
+	if (!rc) {
+		rc = sysctl_write("/proc/sys/net/ipv6/conf/default/accept_ra", "0", e);
+		rc = rc == -ENOENT ? 0 : rc;
+	}
 	return rc;
 }
 

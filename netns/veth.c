@@ -180,7 +180,8 @@ static void ip_put(struct nl_msg *m, int attr, const struct ip *ip)
 }
 
 /* IPv6 without duplicate address detection: the fabric knows that there is none. */
-void address_add(struct batch *b, uint32_t ifindex, const struct cidr *address)
+static void address_msg(struct batch *b, const char *step, int type, int flags, uint32_t ifindex,
+			const struct cidr *address)
 {
 	struct ifaddrmsg a = {
 		.ifa_family = address->ip.family,
@@ -188,8 +189,7 @@ void address_add(struct batch *b, uint32_t ifindex, const struct cidr *address)
 		.ifa_flags = address->ip.family == AF_INET6 ? IFA_F_NODAD : 0,
 		.ifa_index = ifindex,
 	};
-	struct nl_msg *m = batch_add(b, "netns.addr_add", RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL,
-				     &a, sizeof(a));
+	struct nl_msg *m = batch_add(b, step, type, flags, &a, sizeof(a));
 
 	if (!m)
 		return;
@@ -197,7 +197,29 @@ void address_add(struct batch *b, uint32_t ifindex, const struct cidr *address)
 	ip_put(m, IFA_ADDRESS, &address->ip);
 }
 
-void route_add(struct batch *b, uint32_t ifindex, const struct cidr *to, const struct ip *via)
+void address_add(struct batch *b, uint32_t ifindex, const struct cidr *address)
+{
+	address_msg(b, "netns.addr_add", RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, ifindex,
+		    address);
+}
+
+void address_delete(struct batch *b, uint32_t ifindex, const struct cidr *address)
+{
+	address_msg(b, "netns.addr_delete", RTM_DELADDR, 0, ifindex, address);
+}
+
+struct cidr address_link_local(const struct mac *mac)
+{
+	const uint8_t *m = mac->b;
+
+	return (struct cidr){.ip = {.family = AF_INET6,
+				    .b = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, m[0] ^ 2, m[1], m[2], 0xff,
+					  0xfe, m[3], m[4], m[5]}},
+			     .len = 64};
+}
+
+static void route_msg(struct batch *b, const char *step, int type, int flags, uint32_t ifindex,
+		      const struct cidr *to, const struct ip *via)
 {
 	struct rtmsg r = {
 		.rtm_family = to->ip.family,
@@ -208,8 +230,7 @@ void route_add(struct batch *b, uint32_t ifindex, const struct cidr *to, const s
 		.rtm_type = RTN_UNICAST,
 		.rtm_flags = RTNH_F_ONLINK,
 	};
-	struct nl_msg *m = batch_add(b, "netns.route_add", RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL,
-				     &r, sizeof(r));
+	struct nl_msg *m = batch_add(b, step, type, flags, &r, sizeof(r));
 
 	if (!m)
 		return;
@@ -217,6 +238,16 @@ void route_add(struct batch *b, uint32_t ifindex, const struct cidr *to, const s
 		ip_put(m, RTA_DST, &to->ip);
 	ip_put(m, RTA_GATEWAY, via);
 	nla_put_u32(m, RTA_OIF, ifindex);
+}
+
+void route_add(struct batch *b, uint32_t ifindex, const struct cidr *to, const struct ip *via)
+{
+	route_msg(b, "netns.route_add", RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, ifindex, to, via);
+}
+
+void route_delete(struct batch *b, uint32_t ifindex, const struct cidr *to, const struct ip *via)
+{
+	route_msg(b, "netns.route_delete", RTM_DELROUTE, 0, ifindex, to, via);
 }
 
 void neighbour_add(struct batch *b, uint32_t ifindex, const struct ip *ip, const struct mac *mac)

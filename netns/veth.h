@@ -46,9 +46,14 @@ void link_up(struct batch *b, const char *step, uint32_t ifindex);
 /* In the sandbox. No IPv6 address is generated. */
 void peer_set(struct batch *b, uint32_t ifindex, const char *name, const struct mac *mac,
 	      uint16_t mtu);
+/* One that is there already is fine. */
 void address_add(struct batch *b, uint32_t ifindex, const struct cidr *address);
+void address_delete(struct batch *b, uint32_t ifindex, const struct cidr *address);
+/* fe80::/64 with the interface identifier of the MAC (RFC 4291, appendix A). */
+struct cidr address_link_local(const struct mac *mac);
 /* to.ip.family decides the family. */
 void route_add(struct batch *b, uint32_t ifindex, const struct cidr *to, const struct ip *via);
+void route_delete(struct batch *b, uint32_t ifindex, const struct cidr *to, const struct ip *via);
 void neighbour_add(struct batch *b, uint32_t ifindex, const struct ip *ip, const struct mac *mac);
 
 /* Host-side links of the fabric, malloc'd. */

@@ -96,6 +96,79 @@ static void a_gateway_outside_the_prefix_is_on_link(void **state)
 	assert_non_null(strstr(out, "onlink"));
 }
 
+static const char *addresses(int ns, char *buf)
+{
+	return within(ns, "ip -o addr show dev eth0", buf);
+}
+
+static void ipv6_comes_ready_to_use(void **state)
+{
+	struct env *env = *state;
+	struct attachment_spec spec = env_spec(env, "eni-a", 10);
+	struct cidr more[] = {env_cidr("10.0.1.11/32"), env_cidr("2001:db8:1::10/64")};
+	cleanup_close int ns = -1;
+	char out[4096];
+
+	spec.gateway_mac = NULL;
+	spec.gateway6 = env_cidr("fe80:ec2::1/128").ip;
+	spec.more_addresses = more;
+	spec.n_more_addresses = ARRAY_SIZE(more);
+	attach(env, &spec);
+	ns = fabric_open_netns(env->f, "eni-a", NULL);
+	assert_true(ns >= 0);
+	addresses(ns, out);
+	assert_non_null(strstr(out, "10.0.1.10/24"));
+	assert_non_null(strstr(out, "10.0.1.11/32"));
+	assert_non_null(strstr(out, "2001:db8:1::10/64 scope global nodad"));
+	assert_non_null(strstr(out, "fe80::ff:fe00:20a/64 scope link nodad"));
+	assert_null(strstr(out, "tentative"));
+	assert_non_null(strstr(within(ns, "ip -6 route", out), "default via fe80:ec2::1 dev eth0"));
+	assert_non_null(strstr(within(ns, "ip route", out), "default via 10.0.1.1 dev eth0"));
+	assert_non_null(strstr(within(ns, "cat /proc/sys/net/ipv6/conf/eth0/accept_ra", out), "0"));
+}
+
+static void addresses_change_without_remaking_the_interface(void **state)
+{
+	struct env *env = *state;
+	struct attachment_spec old = env_spec(env, "eni-a", 10), spec = old;
+	struct cidr before[] = {env_cidr("10.0.1.11/32")};
+	struct cidr after[] = {env_cidr("10.0.1.12/32"), env_cidr("2001:db8:1::10/64")};
+	struct err e;
+	cleanup_close int ns = -1;
+	char out[4096];
+
+	old.more_addresses = before;
+	old.n_more_addresses = ARRAY_SIZE(before);
+	attach(env, &old);
+	ns = fabric_open_netns(env->f, "eni-a", NULL);
+	within(ns, "ip addr add 192.0.2.1/32 dev eth0", out); /* somebody's own */
+	spec.more_addresses = after;
+	spec.n_more_addresses = ARRAY_SIZE(after);
+	spec.gateway6 = env_cidr("fe80:ec2::1/128").ip;
+	for (int twice = 0; twice < 2; twice++)
+		if (fabric_readdress(env->f, &old, &spec, &e))
+			fail_msg("%s", e.msg);
+	addresses(ns, out);
+	assert_null(strstr(out, "10.0.1.11/"));
+	assert_non_null(strstr(out, "10.0.1.10/24"));
+	assert_non_null(strstr(out, "10.0.1.12/32"));
+	assert_non_null(strstr(out, "192.0.2.1/32"));
+	assert_non_null(strstr(out, "2001:db8:1::10/64"));
+	assert_non_null(strstr(within(ns, "ip -6 route", out), "default via fe80:ec2::1"));
+
+	if (fabric_readdress(env->f, &spec, &old, &e))
+		fail_msg("%s", e.msg);
+	assert_null(strstr(addresses(ns, out), "inet6"));
+	assert_non_null(strstr(out, "10.0.1.11/32"));
+	assert_null(strstr(within(ns, "ip -6 route", out), "default"));
+	assert_non_null(strstr(within(ns, "ip route", out), "default via 10.0.1.1"));
+
+	if (fabric_readdress(env->f, NULL, &spec, &e)) /* a daemon that knows of none before */
+		fail_msg("%s", e.msg);
+	assert_non_null(strstr(addresses(ns, out), "2001:db8:1::10/64"));
+	assert_non_null(strstr(out, "10.0.1.11/32"));
+}
+
 struct found {
 	unsigned n, ours;
 	struct attachment_state last;
@@ -314,6 +387,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FABRIC_TEST(an_attachment_has_address_route_neighbour_and_mtu),
 		FABRIC_TEST(a_gateway_outside_the_prefix_is_on_link),
+		FABRIC_TEST(ipv6_comes_ready_to_use),
+		FABRIC_TEST(addresses_change_without_remaking_the_interface),
 		FABRIC_TEST(a_second_daemon_finds_what_stands),
 		FABRIC_TEST(a_detached_one_is_gone_and_detaching_again_is_fine),
 		FABRIC_TEST(what_a_descriptor_keeps_alive_is_reaped),
