@@ -36,8 +36,12 @@ static void set_sizes(struct eni_bpf *s, uint32_t enis, uint32_t flows)
 		{s->maps.group_rules, enis + 64},
 		{s->maps.acl_rules, enis + 64},
 		{s->maps.classifiers, 2 * enis + 256},
-		{s->maps.rule_addresses, 16 * enis + 1024},
-		{s->maps.rule_ports, 16 * enis + 65536},
+		/* Tries take memory by the entry: dozens of sets of 1,000 rules fit. */
+		{s->maps.rule_addresses, 64 * enis + 65536},
+		{s->maps.rule_ports, 64 * enis + 524288},
+		{s->maps.rule_hits, 8 * enis + 16384},
+		{s->maps.rule_totals, 8 * enis + 65536},
+		{s->maps.gateways, enis / 4 + 64},
 		{s->maps.rule_peers, 16 * enis + 1024},
 		{s->maps.names, 16 * enis + 1024},
 		{s->maps.drops, 8 * enis + 1024},
@@ -148,6 +152,8 @@ static void take_maps(struct dataplane *dp, const struct eni_bpf *s)
 		[DP_RULE_ADDRESSES] = s->maps.rule_addresses,
 		[DP_RULE_PORTS] = s->maps.rule_ports,
 		[DP_RULE_PEERS] = s->maps.rule_peers,
+		[DP_GATEWAYS] = s->maps.gateways,
+		[DP_RULE_TOTALS] = s->maps.rule_totals,
 		[DP_NAMES] = s->maps.names,
 	};
 	const size_t cpus = (size_t)dp->n_cpus;
@@ -161,6 +167,9 @@ static void take_maps(struct dataplane *dp, const struct eni_bpf *s)
 				     cpus * sizeof(struct counter)};
 	dp->nat_stats = (struct map_ref){bpf_map__fd(s->maps.nat_stats), "nat_stats",
 					 sizeof(uint32_t), cpus * sizeof(struct nat_stats)};
+	dp->rule_hits = (struct map_ref){bpf_map__fd(s->maps.rule_hits), "rule_hits",
+					 sizeof(uint32_t), cpus * sizeof(uint64_t)};
+	dp->n_rule_hits = bpf_map__max_entries(s->maps.rule_hits);
 	dp->group_sets = bpf_map__max_entries(s->maps.group_rules);
 }
 

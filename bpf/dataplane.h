@@ -22,7 +22,7 @@ struct dataplane_config {
 
 /* Loads the programs; maps that are pinned under pin_dir/v<ABI_VERSION>/ are taken over with what
  * they hold: one of another layout or size is an error (dataplane_purge() removes them). A kernel
- * that lacks a needed feature is named in *e. At the default sizes the maps take 67 MiB empty, 52
+ * that lacks a needed feature is named in *e. At the default sizes the maps take 70 MiB empty, 52
  * of them for the flow table (208 bytes an entry). */
 int dataplane_open(const struct dataplane_config *cfg, struct dataplane **ret, struct err *e);
 void dataplane_close(struct dataplane *dp); /* pins stay; NULL ok */
@@ -43,10 +43,13 @@ enum dp_map {
 	DP_ADDRESSES,
 	DP_ROUTES,
 	DP_NATS,
+	DP_GATEWAYS,
 	DP_CLASSIFIERS,
 	DP_RULE_ADDRESSES,
 	DP_RULE_PORTS,
 	DP_RULE_PEERS,
+	DP_RULE_TOTALS, /* struct name_key (a rule's id) -> uint64_t; the daemon's own, like
+			   DP_NAMES */
 	DP_NAMES,
 	DP_MAP_COUNT
 };
@@ -109,6 +112,12 @@ int dataplane_drops(struct dataplane *dp,
 		    int (*fn)(void *arg, const struct drop_key *k, const struct counter *c),
 		    void *arg, struct err *e);
 int dataplane_nat_stats(struct dataplane *dp, uint32_t nat, struct nat_stats *ret, struct err *e);
+/* Counters of rule_hits: how many there are; n of them from `first` on, summed over CPUs; setting
+ * them to 0. A range that ends beyond the last is -EINVAL. */
+uint32_t dataplane_rule_hits_size(const struct dataplane *dp);
+int dataplane_rule_hits(struct dataplane *dp, uint32_t first, uint32_t n, uint64_t *ret,
+			struct err *e);
+int dataplane_rule_hits_clear(struct dataplane *dp, uint32_t first, uint32_t n, struct err *e);
 /* Forgets an interface's drop counters. */
 int dataplane_forget_counters(struct dataplane *dp, uint32_t ifindex, struct err *e);
 

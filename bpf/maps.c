@@ -29,6 +29,10 @@ static const struct {
 			   sizeof(struct rules_bitmap)},
 	[DP_RULE_PEERS] = {"rule_peers", "bpf.rule_peer_update", sizeof(struct rule_peer_key),
 			   sizeof(struct rules_bitmap)},
+	[DP_GATEWAYS] = {"gateways", "bpf.gateway_update", sizeof(uint32_t),
+			 sizeof(struct gateway_entry)},
+	[DP_RULE_TOTALS] = {"rule_totals", "bpf.rule_total_update", sizeof(struct name_key),
+			    sizeof(uint64_t)},
 	[DP_NAMES] = {"names", "bpf.name_update", sizeof(struct name_key), sizeof(uint32_t)},
 };
 

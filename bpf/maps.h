@@ -34,6 +34,7 @@ MAP(vpcs, BPF_MAP_TYPE_HASH, __u32, struct vpc_entry, 0);
 MAP(addresses, BPF_MAP_TYPE_HASH, struct addr_key, struct addr_entry, 0);
 MAP(routes, BPF_MAP_TYPE_LPM_TRIE, struct route_key, struct route_entry, BPF_F_NO_PREALLOC);
 MAP(nats, BPF_MAP_TYPE_HASH, __u32, struct nat_entry, 0);
+MAP(gateways, BPF_MAP_TYPE_HASH, __u32, struct gateway_entry, BPF_F_NO_PREALLOC);
 
 MAP(group_rules, BPF_MAP_TYPE_ARRAY, __u32, struct rules_pair, BPF_F_MMAPABLE);
 MAP(acl_rules, BPF_MAP_TYPE_ARRAY, __u32, struct rules_pair, BPF_F_MMAPABLE);
@@ -42,6 +43,8 @@ MAP(rule_addresses, BPF_MAP_TYPE_LPM_TRIE, struct rule_addr_key, struct rules_bi
     BPF_F_NO_PREALLOC);
 MAP(rule_ports, BPF_MAP_TYPE_LPM_TRIE, struct rule_port_key, struct rules_bitmap,
     BPF_F_NO_PREALLOC);
+MAP(rule_hits, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, __u64, 0);
+MAP(rule_totals, BPF_MAP_TYPE_HASH, struct name_key, __u64, BPF_F_NO_PREALLOC);
 MAP(rule_peers, BPF_MAP_TYPE_HASH, struct rule_peer_key, struct rules_bitmap, BPF_F_NO_PREALLOC);
 
 MAP(flows, BPF_MAP_TYPE_HASH, struct flow_key, struct flow, 0);

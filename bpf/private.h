@@ -61,10 +61,10 @@ struct mapped {
 struct dataplane {
 	void *skeleton; /* struct eni_bpf of eni.skel.h */
 	struct map_ref maps[DP_MAP_COUNT];
-	struct map_ref flows, drops, nat_stats;
+	struct map_ref flows, drops, nat_stats, rule_hits;
 	int eni_prog, trace_prog, retire_prog;
 	struct mapped config, group_rules, acl_rules, retire;
-	uint32_t group_sets;
+	uint32_t group_sets, n_rule_hits;
 	bool checks_checksum_start;
 	int n_cpus;
 	struct map_reader collector;

@@ -132,7 +132,9 @@ int shadow_sync(struct shadow *s, struct err *e)
 
 	for (enum dp_map map = 0; map < DP_MAP_COUNT; map++) {
 		struct sync y = {s, map};
-		int rc = map == DP_NAMES ? 0 : dataplane_dump(s->dp, map, sync_entry, &y, e);
+		/* The last two are the daemon's notes, kept by others. */
+		bool ours = map != DP_NAMES && map != DP_RULE_TOTALS;
+		int rc = ours ? dataplane_dump(s->dp, map, sync_entry, &y, e) : 0;
 
 		if (rc)
 			return err_wrap(e, "read map %s", dataplane_map_name(map));
