@@ -268,6 +268,17 @@ static void sweep(struct apply *a)
 	}
 }
 
+/* "sgr-…", or "acl-…/in/100": see plan.h. */
+static bool rule_exists(void *arg, const char *rule)
+{
+	const struct apply *a = arg;
+	char id[SYMBOL_LEN];
+	const char *slash = strchr(rule, '/');
+
+	snprintf(id, sizeof(id), "%.*s", slash ? (int)(slash - rule) : SYMBOL_LEN - 1, rule);
+	return model_get(store_model(a->cfg.store), id);
+}
+
 static void publish_dns(struct apply *a)
 {
 	struct err e = {0};
@@ -310,6 +321,7 @@ static void finish(struct apply *a)
 	if (a->deleted) {
 		release_space(a, NAME_TABLE);
 		release_space(a, NAME_GATEWAY);
+		rulesets_hits_sweep(a->rulesets, rule_exists, a);
 		a->deleted = false;
 	}
 	if (a->dns_changed)
@@ -382,6 +394,7 @@ static void audit(void *arg)
 		return;
 	}
 	a->stats.audits++;
+	rulesets_audit(a->rulesets);
 	a->sweep = true;
 	plan_retry(a->plan, true);
 	apply_kick(a);
@@ -428,14 +441,15 @@ int apply_open(const struct apply_config *cfg, const char *run_dir, struct apply
 	a->cfg = *cfg;
 	a->plan = plan_new();
 	a->shadow = shadow_new(cfg->dp);
-	a->rulesets = rulesets_new(cfg->dp, cfg->names, a->shadow);
 	a->links = links_new(cfg->fabric, cfg->dp, cfg->names, run_dir);
-	if (!a->plan || !a->shadow || !a->rulesets || !a->links)
+	if (!a->plan || !a->shadow || !a->links)
 		rc = err_sys(e, -ENOMEM, "apply");
 	else
 		rc = add_sources(a, e);
 	if (!rc)
 		rc = shadow_sync(a->shadow, e);
+	if (!rc)
+		rc = rulesets_open(cfg->dp, cfg->names, a->shadow, &a->rulesets, e);
 	if (!rc)
 		rc = links_sync(a->links, e);
 	if (rc) {

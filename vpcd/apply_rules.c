@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * See apply_rules.h. The order of a change: the new classifier with all its tables, then the peers
- * of every classifier that the set's groups concern, then the one store that switches.
+ * of every classifier that the set's groups concern, then the one store that switches. A classifier
+ * that stands is neither compiled nor written again, but after an audit.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 
 #include "lib/cleanup.h"
 #include "vpcd/apply_rules.h"
+#include "vpcd/hits.h"
 #include "vpcd/rules.h"
 
 #define GRACE_NS 1000000000ull /* a program runs for microseconds */
@@ -21,9 +23,11 @@ struct cls {
 	char symbol[SYMBOL_LEN]; /* content hash */
 	uint32_t number;
 	unsigned refs;
-	uint64_t free_at; /* 0: in use */
+	uint64_t free_at;     /* 0: in use */
+	uint64_t epoch;	      /* of the audit after which it was last written */
+	uint32_t words, hits; /* as in struct classifier */
 	size_t n;
-	struct item_rule *rules; /* for peers; owned */
+	struct item_rule *rules; /* for peers and hits; owned */
 	bool has_peers;
 	UT_hash_handle hh;
 };
@@ -41,17 +45,33 @@ struct rulesets {
 	struct dataplane *dp;
 	struct names *names;
 	struct shadow *shadow;
+	struct hits *hits;
 	struct cls *classifiers;
 	struct set *sets;
+	uint64_t epoch; /* audits */
 };
 
-struct rulesets *rulesets_new(struct dataplane *dp, struct names *names, struct shadow *shadow)
+int rulesets_open(struct dataplane *dp, struct names *names, struct shadow *shadow,
+		  struct rulesets **ret, struct err *e)
 {
 	struct rulesets *r = calloc(1, sizeof(*r));
+	int rc;
 
-	if (r)
-		*r = (struct rulesets){.dp = dp, .names = names, .shadow = shadow};
-	return r;
+	if (!r)
+		return err_sys(e, -ENOMEM, "rules");
+	*r = (struct rulesets){.dp = dp, .names = names, .shadow = shadow, .epoch = 1};
+	rc = hits_open(dp, &r->hits, e);
+	if (rc) {
+		rulesets_free(r);
+		return rc;
+	}
+	*ret = r;
+	return 0;
+}
+
+void rulesets_audit(struct rulesets *r)
+{
+	r->epoch++;
 }
 
 static void cls_free(struct rulesets *r, struct cls *c)
@@ -74,6 +94,7 @@ void rulesets_free(struct rulesets *r)
 		HASH_DEL(r->sets, s);
 		free(s);
 	}
+	hits_free(r->hits);
 	free(r);
 }
 
@@ -122,7 +143,8 @@ static int put_peers_of(struct rulesets *r, const struct set *s, struct err *e)
 	HASH_ITER (hh, r->classifiers, c, tmp) {
 		int rc = 0;
 
-		if (rules_peer_bitmap(c->rules, c->n, (const char(*)[SYMBOL_LEN])s->groups,
+		if (c->has_peers &&
+		    rules_peer_bitmap(c->rules, c->n, (const char(*)[SYMBOL_LEN])s->groups,
 				      &bitmap))
 			rc = put_peers(r, c, e);
 		if (rc)
@@ -133,7 +155,7 @@ static int put_peers_of(struct rulesets *r, const struct set *s, struct err *e)
 
 /* ---- classifiers ---- */
 
-static void cls_symbol(const struct item_rule *rules, size_t n, const struct classifier_tables *t,
+static void cls_symbol(const struct item_rule *rules, size_t n, const struct rules_open *reverse,
 		       char *ret)
 {
 	XXH3_state_t *state = XXH3_createState();
@@ -141,11 +163,24 @@ static void cls_symbol(const struct item_rule *rules, size_t n, const struct cla
 
 	XXH3_128bits_reset(state);
 	XXH3_128bits_update(state, rules, n * sizeof(*rules));
-	XXH3_128bits_update(state, &t->info, sizeof(t->info));
+	XXH3_128bits_update(state, reverse, sizeof(*reverse));
 	h = XXH3_128bits_digest(state);
 	XXH3_freeState(state);
 	snprintf(ret, SYMBOL_LEN, "%016llx%016llx", (unsigned long long)h.high64,
 		 (unsigned long long)h.low64);
+}
+
+/* An earlier daemon's classifier keeps its counters. */
+static void cls_take_hits(struct rulesets *r, struct cls *c, uint32_t words)
+{
+	struct classifier there;
+
+	if (shadow_get(r->shadow, DP_CLASSIFIERS, &c->number, &there) && there.words == words &&
+	    there.hits)
+		c->hits = there.hits;
+	else
+		c->hits = hits_take(r->hits, words);
+	c->words = words;
 }
 
 static int cls_write(struct rulesets *r, const struct cls *c, struct classifier_tables *t,
@@ -176,21 +211,25 @@ static void cls_destroy(struct rulesets *r, struct cls *c)
 {
 	char item[SYMBOL_LEN + 16];
 
+	hits_fold(r->hits, c->hits, c->rules, c->n, NULL);
 	snprintf(item, sizeof(item), "peers %s", c->symbol);
 	shadow_remove(r->shadow, item, NULL);
 	snprintf(item, sizeof(item), "classifier %s", c->symbol);
 	shadow_remove(r->shadow, item, NULL);
+	hits_release(r->hits, c->hits, c->words);
 	names_release(r->names, NAME_CLASSIFIER, c->symbol);
 	cls_free(r, c);
 }
 
-static int cls_fill(struct rulesets *r, struct cls *c, const struct item_rule *rules, size_t n,
-		    struct classifier_tables *t, struct err *e)
+static int cls_make(struct rulesets *r, const char *symbol, const struct item_rule *rules, size_t n,
+		    struct cls **ret, struct err *e)
 {
-	int rc = names_get(r->names, NAME_CLASSIFIER, c->symbol, &c->number, e);
+	struct cls *c = calloc(1, sizeof(*c));
 
-	if (rc)
-		return rc;
+	if (!c)
+		return err_sys(e, -ENOMEM, "classifier");
+	symbol_set(c->symbol, symbol);
+	HASH_ADD_STR(r->classifiers, symbol, c);
 	c->rules = calloc(n ? n : 1, sizeof(*rules));
 	if (!c->rules)
 		return err_sys(e, -ENOMEM, "classifier");
@@ -198,41 +237,48 @@ static int cls_fill(struct rulesets *r, struct cls *c, const struct item_rule *r
 	c->n = n;
 	for (size_t i = 0; i < n; i++)
 		c->has_peers = c->has_peers || rules[i].group[0];
-	rc = cls_write(r, c, t, e);
-	return rc ? rc : put_peers(r, c, e);
+	*ret = c;
+	return names_get(r->names, NAME_CLASSIFIER, c->symbol, &c->number, e);
+}
+
+/* Compiles it and writes what the kernel lacks. */
+static int cls_put(struct rulesets *r, struct cls *c, const struct rules_open *reverse,
+		   struct err *e)
+{
+	cleanup(classifier_tables_done) struct classifier_tables t = {0};
+	int rc = rules_compile(c->rules, c->n, reverse, &t);
+
+	if (rc)
+		return err_sys(e, rc, "compile %zu rules", c->n);
+	if (!c->hits)
+		cls_take_hits(r, c, t.info.words);
+	t.info.hits = c->hits;
+	rc = cls_write(r, c, &t, e);
+	if (!rc)
+		rc = put_peers(r, c, e);
+	if (!rc)
+		c->epoch = r->epoch;
+	return rc;
 }
 
 /* The classifier of a rule list, with one more reference. */
 static int cls_get(struct rulesets *r, const struct item_rule *rules, size_t n,
-		   const struct item_rule *reverse, size_t n_reverse, struct cls **ret,
-		   struct err *e)
+		   const struct rules_open *reverse, struct cls **ret, struct err *e)
 {
-	cleanup(classifier_tables_done) struct classifier_tables t = {0};
 	char symbol[SYMBOL_LEN] = "";
 	struct cls *c;
-	int rc = rules_compile(rules, n, reverse, n_reverse, &t);
+	int rc = 0;
 
-	if (rc)
-		return err_sys(e, rc, "compile %zu rules", n);
-	cls_symbol(rules, n, &t, symbol);
+	cls_symbol(rules, n, reverse, symbol);
 	HASH_FIND_STR(r->classifiers, symbol, c);
-	if (c) { /* written again: an audit may have found entries missing */
-		rc = cls_write(r, c, &t, e);
-		if (!rc)
-			rc = put_peers(r, c, e);
-		if (rc)
-			return rc;
-	} else {
-		c = calloc(1, sizeof(*c));
-		if (!c)
-			return err_sys(e, -ENOMEM, "classifier");
-		symbol_set(c->symbol, symbol);
-		HASH_ADD_STR(r->classifiers, symbol, c);
-		rc = cls_fill(r, c, rules, n, &t, e);
-		if (rc) {
+	if (!c)
+		rc = cls_make(r, symbol, rules, n, &c, e);
+	if (!rc && c->epoch != r->epoch)
+		rc = cls_put(r, c, reverse, e);
+	if (rc) {
+		if (c && !c->refs && !c->free_at)
 			cls_destroy(r, c);
-			return rc;
-		}
+		return rc;
 	}
 	c->refs++;
 	c->free_at = 0;
@@ -240,10 +286,13 @@ static int cls_get(struct rulesets *r, const struct item_rule *rules, size_t n,
 	return 0;
 }
 
-static void cls_unref(struct cls *c)
+/* Counts are kept from here on; what comes within the grace period is added when it goes. */
+static void cls_unref(struct rulesets *r, struct cls *c)
 {
-	if (c && !--c->refs)
-		c->free_at = now() + GRACE_NS;
+	if (!c || --c->refs)
+		return;
+	c->free_at = now() + GRACE_NS;
+	hits_fold(r->hits, c->hits, c->rules, c->n, NULL);
 }
 
 bool rulesets_collect(struct rulesets *r, uint64_t now_ns)
@@ -324,6 +373,10 @@ int rulesets_put(struct rulesets *r, const struct item *it, bool *ret_changed, s
 {
 	const struct item_rules *body = it->body;
 	const struct item_rule *in = body->rules, *out = body->rules + body->n_in;
+	/* Network ACLs track nothing. */
+	bool groups = it->type == ITEM_GROUPS;
+	struct rules_open open_in = groups ? rules_open(in, body->n_in) : (struct rules_open){0};
+	struct rules_open open_out = groups ? rules_open(out, body->n_out) : (struct rules_open){0};
 	struct set *s = set_find(r, it);
 	struct cls *new_in, *new_out;
 	struct rules_pair old, pair;
@@ -331,12 +384,12 @@ int rulesets_put(struct rulesets *r, const struct item *it, bool *ret_changed, s
 
 	if (rc)
 		return rc;
-	rc = cls_get(r, in, body->n_in, out, body->n_out, &new_in, e);
+	rc = cls_get(r, in, body->n_in, &open_out, &new_in, e);
 	if (rc)
 		return rc;
-	rc = cls_get(r, out, body->n_out, in, body->n_in, &new_out, e);
+	rc = cls_get(r, out, body->n_out, &open_in, &new_out, e);
 	if (rc) {
-		cls_unref(new_in);
+		cls_unref(r, new_in);
 		return rc;
 	}
 	old = set_current(r, s);
@@ -344,8 +397,8 @@ int rulesets_put(struct rulesets *r, const struct item *it, bool *ret_changed, s
 	*ret_changed = memcmp(&old, &pair, sizeof(pair)) != 0;
 	if (*ret_changed)
 		set_switch(r, s, pair);
-	cls_unref(s->in);
-	cls_unref(s->out);
+	cls_unref(r, s->in);
+	cls_unref(r, s->out);
 	s->in = new_in;
 	s->out = new_out;
 	return 0;
@@ -358,12 +411,37 @@ int rulesets_remove(struct rulesets *r, const struct item *it, struct err *e)
 	if (!s)
 		return 0;
 	set_switch(r, s, (struct rules_pair){0});
-	cls_unref(s->in);
-	cls_unref(s->out);
+	cls_unref(r, s->in);
+	cls_unref(r, s->out);
 	HASH_DEL(r->sets, s);
 	if (!s->acl)
 		put_peers_of(r, s, e);
 	names_release(r->names, s->acl ? NAME_ACL : NAME_GROUPS, it->key);
 	free(s);
 	return 0;
+}
+
+/* ---- hits ---- */
+
+int rulesets_hits_read(struct rulesets *r, struct err *e)
+{
+	struct cls *c, *tmp;
+	int rc = 0;
+
+	hits_live_begin(r->hits);
+	HASH_ITER (hh, r->classifiers, c, tmp) {
+		if (!rc)
+			rc = hits_live_add(r->hits, c->hits, c->rules, c->n, e);
+	}
+	return rc;
+}
+
+uint64_t rulesets_hits(const struct rulesets *r, const char *rule)
+{
+	return hits_get(r->hits, rule);
+}
+
+void rulesets_hits_sweep(struct rulesets *r, bool (*keep)(void *arg, const char *rule), void *arg)
+{
+	hits_sweep(r->hits, keep, arg);
 }

@@ -13,15 +13,25 @@
 
 struct rulesets;
 
-struct rulesets *rulesets_new(struct dataplane *dp, struct names *names, struct shadow *shadow);
+/* After shadow_sync. */
+int rulesets_open(struct dataplane *dp, struct names *names, struct shadow *shadow,
+		  struct rulesets **ret, struct err *e);
 void rulesets_free(struct rulesets *r); /* NULL ok */
 
 /* it: ITEM_GROUPS or ITEM_ACL, with a body. *ret_changed: whether packets may be judged anew. */
 int rulesets_put(struct rulesets *r, const struct item *it, bool *ret_changed, struct err *e);
 int rulesets_remove(struct rulesets *r, const struct item *it, struct err *e);
+/* After an audit's shadow_sync: every rule set that is put again is compared to what was read. */
+void rulesets_audit(struct rulesets *r);
 /* Deletes classifiers whose grace period is over; true while some are waiting. */
 bool rulesets_collect(struct rulesets *r, uint64_t now_ns);
 /* Is a classifier of this content hash in use, or waiting to go? */
 bool rulesets_uses(const struct rulesets *r, const char *symbol);
+
+/* Reads all counters; then, how often the rule of an item_rule's id decided, as of that reading. */
+int rulesets_hits_read(struct rulesets *r, struct err *e);
+uint64_t rulesets_hits(const struct rulesets *r, const char *rule);
+/* Forgets the counts of rules that keep() denies. */
+void rulesets_hits_sweep(struct rulesets *r, bool (*keep)(void *arg, const char *rule), void *arg);
 
 #endif

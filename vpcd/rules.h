@@ -17,10 +17,19 @@ struct classifier_tables {
 	struct rules_bitmap *port_bitmaps;
 };
 
-/* rules: at most RULES_MAX. reverse: the other direction's, which decide what is untracked
- * (EC2 User Guide, security group connection tracking). 0, or -ENOMEM. */
-int rules_compile(const struct item_rule *rules, size_t n, const struct item_rule *reverse,
-		  size_t n_reverse, struct classifier_tables *ret);
+/* What a direction's rules open to all addresses (0.0.0.0/0: [0], ::/0: [1]) with all ports. That
+ * of the other direction decides what is untracked (EC2 User Guide, security group connection
+ * tracking). */
+struct rules_open {
+	bool tcp[2], udp[2];
+};
+struct rules_open rules_open(const struct item_rule *rules, size_t n);
+
+/* rules: at most RULES_MAX. reverse: of the other direction's rules; all false: nothing is
+ * untracked. info.hits stays 0. 0, or -ENOMEM. Costs O(prefixes): 1,000 rules of random port ranges
+ * are some 7,000 to 13,000 prefixes and take 3 ms. */
+int rules_compile(const struct item_rule *rules, size_t n, const struct rules_open *reverse,
+		  struct classifier_tables *ret);
 void classifier_tables_done(struct classifier_tables *t);
 
 /* Bitmap of the rules that refer to one of the groups; false if none does. */

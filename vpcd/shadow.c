@@ -40,6 +40,7 @@ struct shadow {
 	struct entry *entries;
 	struct claim *claims;
 	struct claim *open;
+	struct shadow_counts totals;
 };
 
 struct shadow *shadow_new(struct dataplane *dp)
@@ -81,14 +82,22 @@ void shadow_free(struct shadow *s)
 	free(s);
 }
 
+static struct entry *entry_find(const struct shadow *s, enum dp_map map, const void *key,
+				struct entry *probe)
+{
+	struct entry *en;
+
+	memset(&probe->id, 0, sizeof(probe->id));
+	probe->id.map = map;
+	memcpy(probe->id.key, key, dataplane_key_size(map));
+	HASH_FIND(hh, s->entries, &probe->id, sizeof(probe->id), en);
+	return en;
+}
+
 static struct entry *entry_get(struct shadow *s, enum dp_map map, const void *key)
 {
-	struct entry probe, *en;
+	struct entry probe, *en = entry_find(s, map, key, &probe);
 
-	memset(&probe.id, 0, sizeof(probe.id));
-	probe.id.map = map;
-	memcpy(probe.id.key, key, dataplane_key_size(map));
-	HASH_FIND(hh, s->entries, &probe.id, sizeof(probe.id), en);
 	if (en)
 		return en;
 	en = calloc(1, sizeof(*en));
@@ -97,6 +106,22 @@ static struct entry *entry_get(struct shadow *s, enum dp_map map, const void *ke
 	en->id = probe.id;
 	HASH_ADD(hh, s->entries, id, sizeof(en->id), en);
 	return en;
+}
+
+bool shadow_get(const struct shadow *s, enum dp_map map, const void *key, void *ret)
+{
+	struct entry probe;
+	const struct entry *en = entry_find(s, map, key, &probe);
+
+	if (!en || !en->value)
+		return false;
+	memcpy(ret, en->value, dataplane_value_size(map));
+	return true;
+}
+
+struct shadow_counts shadow_totals(const struct shadow *s)
+{
+	return s->totals;
 }
 
 static void *copy(const void *value, size_t len)
@@ -286,15 +311,18 @@ int shadow_commit(struct shadow *s, struct shadow_counts *counts, struct err *e)
 	struct claim *c = s->open;
 	int rc = 0;
 
-	if (!counts)
-		counts = &local;
 	s->open = NULL;
 	/* Maps in the order of enum dp_map: an entry is there before one that leads to it. */
 	for (int map = 0; !rc && map < DP_MAP_COUNT; map++)
-		rc = write_map(s, c, map, counts, e);
+		rc = write_map(s, c, map, &local, e);
 	for (int map = DP_MAP_COUNT - 1; !rc && map >= 0; map--)
-		rc = drop_map(s, c, map, false, counts, e);
+		rc = drop_map(s, c, map, false, &local, e);
 	settle(c, rc != 0);
+	s->totals.inserted += local.inserted;
+	s->totals.updated += local.updated;
+	s->totals.deleted += local.deleted;
+	if (counts)
+		*counts = local;
 	if (!c->entries)
 		claim_free(s, c);
 	return rc;
@@ -303,12 +331,11 @@ int shadow_commit(struct shadow *s, struct shadow_counts *counts, struct err *e)
 int shadow_remove(struct shadow *s, const char *item, struct err *e)
 {
 	struct claim *c = claim_get(s, item, false);
-	struct shadow_counts counts = {0};
 
 	if (!c)
 		return 0;
 	for (int map = DP_MAP_COUNT - 1; map >= 0; map--) {
-		int rc = drop_map(s, c, map, true, &counts, e);
+		int rc = drop_map(s, c, map, true, &s->totals, e);
 
 		if (rc)
 			return rc;

@@ -26,6 +26,10 @@ struct shadow_counts {
 void shadow_begin(struct shadow *s, const char *item);
 int shadow_put(struct shadow *s, enum dp_map map, const void *key, const void *value);
 int shadow_commit(struct shadow *s, struct shadow_counts *counts, struct err *e);
+/* What the kernel has for a key, as far as known: copies it to ret and returns true. */
+bool shadow_get(const struct shadow *s, enum dp_map map, const void *key, void *ret);
+/* Entries written and deleted since the start, by all items. */
+struct shadow_counts shadow_totals(const struct shadow *s);
 /* Deletes an item's entries. */
 int shadow_remove(struct shadow *s, const char *item, struct err *e);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The classifier compiler against the plain reading of the rules: random rule lists, random
- * packets, every rule asked one by one.
+ * The classifier compiler against the plain reading of the rules: random rule lists of both
+ * families, random packets, every rule asked one by one.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -9,19 +9,20 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 
 #include "vpcd/rules.h"
 
 struct packet {
-	uint32_t address; /* IPv4, host order */
+	struct ip address;
 	uint8_t protocol;
 	uint16_t port; /* or type << 8 | code */
 };
 
 /* What a longest-prefix look-up of the compiled tables gives. */
-static struct rules_bitmap lookup_address(const struct classifier_tables *t, uint32_t address)
+static struct rules_bitmap lookup_address(const struct classifier_tables *t, const struct ip *ip)
 {
 	struct rules_bitmap best = {0};
 	unsigned longest = 0;
@@ -29,12 +30,12 @@ static struct rules_bitmap lookup_address(const struct classifier_tables *t, uin
 	for (size_t i = 0; i < t->n_addresses; i++) {
 		const struct rule_addr_key *k = &t->addresses[i];
 		unsigned len = k->prefixlen - 64;
-		uint32_t net;
+		struct cidr c = {.ip = {.family = k->family}, .len = (uint8_t)len};
 
-		if (k->family != AF_INET)
-			continue;
-		net = ntohl(k->address.w[3]);
-		if (len > 96 && (net ^ address) >> (128 - len))
+		memcpy(c.ip.b, k->address.b, sizeof(c.ip.b));
+		if (k->family == AF_INET)
+			c.len = (uint8_t)(len - 96);
+		if (!cidr_contains_ip(&c, ip))
 			continue;
 		if (len >= longest) {
 			longest = len;
@@ -67,9 +68,7 @@ static struct rules_bitmap lookup_port(const struct classifier_tables *t, const 
 
 static bool plain_match(const struct item_rule *r, const struct packet *p)
 {
-	struct ip ip = ip_from_v4(p->address);
-
-	if (r->group[0] || !cidr_contains_ip(&r->cidr, &ip))
+	if (r->group[0] || !cidr_contains_ip(&r->cidr, &p->address))
 		return false;
 	if (r->protocol < 0)
 		return true;
@@ -77,10 +76,12 @@ static bool plain_match(const struct item_rule *r, const struct packet *p)
 		return false;
 	if (r->from < 0)
 		return true;
-	if (r->protocol == IPPROTO_ICMP)
+	if (r->protocol == IPPROTO_ICMP || r->protocol == IPPROTO_ICMPV6)
 		return r->from == p->port >> 8 && (r->to < 0 || r->to == (p->port & 0xff));
 	return r->from <= p->port && p->port <= r->to;
 }
+
+static const struct rules_open none;
 
 static uint32_t seed = 12345;
 
@@ -90,17 +91,32 @@ static uint32_t rnd(uint32_t n)
 	return (seed >> 8) % n;
 }
 
+/* 1,024 addresses of either family: 10.0.0.0/22 or 2001:db8::/118. */
+static struct ip random_address(void)
+{
+	struct ip ip = {AF_INET6, {0x20, 0x01, 0x0d, 0xb8}};
+	uint32_t n = rnd(1 << 10);
+
+	if (rnd(2))
+		return ip_from_v4(0x0a000000 | n);
+	ip.b[14] = (uint8_t)(n >> 8);
+	ip.b[15] = (uint8_t)n;
+	return ip;
+}
+
 static void random_rule(struct item_rule *r)
 {
-	static const int protocols[] = {-1, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, 47};
-	struct cidr c = {ip_from_v4(0x0a000000 | rnd(1 << 10)),
-			 (uint8_t)(rnd(4) ? 22 + rnd(11) : 0)};
+	static const int protocols[] = {-1,	      IPPROTO_TCP, IPPROTO_UDP,
+					IPPROTO_ICMP, 47,	   IPPROTO_ICMPV6};
+	struct cidr c = {.ip = random_address()};
 
+	if (rnd(4))
+		c.len = (uint8_t)((c.ip.family == AF_INET ? 22 : 118) + rnd(11));
 	memset(r, 0, sizeof(*r));
-	r->protocol = (int16_t)protocols[rnd(5)];
+	r->protocol = (int16_t)protocols[rnd(6)];
 	r->from = r->to = -1;
 	r->cidr = cidr_canonical(&c);
-	if (r->protocol == IPPROTO_ICMP && rnd(2)) {
+	if ((r->protocol == IPPROTO_ICMP || r->protocol == IPPROTO_ICMPV6) && rnd(2)) {
 		r->from = (int32_t)rnd(20);
 		r->to = rnd(2) ? -1 : (int32_t)rnd(4);
 	} else if ((r->protocol == IPPROTO_TCP || r->protocol == IPPROTO_UDP) && rnd(4)) {
@@ -111,13 +127,14 @@ static void random_rule(struct item_rule *r)
 
 static void random_packet(struct packet *p, const struct item_rule *rules, size_t n)
 {
-	static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, 47};
+	static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, 47,
+					    IPPROTO_ICMPV6};
 	const struct item_rule *r = &rules[rnd((uint32_t)n)];
 
-	p->address = 0x0a000000 | rnd(1 << 10);
-	p->protocol = protocols[rnd(4)];
+	p->address = random_address();
+	p->protocol = protocols[rnd(5)];
 	p->port = p->protocol == 47 ? 0 : (uint16_t)rnd(65536);
-	if (p->protocol == IPPROTO_ICMP)
+	if (p->protocol == IPPROTO_ICMP || p->protocol == IPPROTO_ICMPV6)
 		p->port = (uint16_t)(rnd(20) << 8 | rnd(4));
 	else if (p->protocol != 47 && r->from >= 0 && rnd(2)) /* edges of a range */
 		p->port = (uint16_t)((rnd(2) ? r->from : r->to) + (int)rnd(3) - 1);
@@ -132,13 +149,13 @@ static void random_rules_match_plain_reading(void **state)
 
 		for (size_t i = 0; i < n; i++)
 			random_rule(&rules[i]);
-		assert_int_equal(rules_compile(rules, n, NULL, 0, &t), 0);
+		assert_int_equal(rules_compile(rules, n, &none, &t), 0);
 		for (int k = 0; k < 200; k++) {
 			struct rules_bitmap a, b;
 			struct packet p;
 
 			random_packet(&p, rules, n);
-			a = lookup_address(&t, p.address);
+			a = lookup_address(&t, &p.address);
 			b = lookup_port(&t, &p);
 			for (size_t i = 0; i < n; i++)
 				assert_int_equal((a.w[i / 64] & b.w[i / 64]) >> (i % 64) & 1,
@@ -155,7 +172,7 @@ static void full_port_range_is_one_entry(void **state)
 		.protocol = IPPROTO_TCP, .from = 0, .to = 65535, .cidr = {ip_from_v4(0), 0}};
 	struct classifier_tables t;
 
-	assert_int_equal(rules_compile(&r, 1, NULL, 0, &t), 0);
+	assert_int_equal(rules_compile(&r, 1, &none, &t), 0);
 	assert_int_equal(t.n_ports, 1);
 	assert_int_equal(t.ports[0].prefixlen, 48);
 	classifier_tables_done(&t);
@@ -169,8 +186,72 @@ static void thousand_rules_fit(void **state)
 
 	for (size_t i = 0; i < n; i++)
 		random_rule(&rules[i]);
-	assert_int_equal(rules_compile(rules, n, NULL, 0, &t), 0);
+	assert_int_equal(rules_compile(rules, n, &none, &t), 0);
 	assert_int_equal(t.info.words, RULES_WORDS);
+	classifier_tables_done(&t);
+	free(rules);
+}
+
+/* A rule list's open directions. */
+static struct rules_open open_of(const struct item_rule *r)
+{
+	return rules_open(r, 1);
+}
+
+static void rules_of_all_protocols_are_untracked_by_half(void **state)
+{
+	struct cidr all = {ip_from_v4(0), 0};
+	struct item_rule in = {.protocol = -1, .from = -1, .to = -1, .cidr = all};
+	struct item_rule out = {.protocol = IPPROTO_UDP, .from = -1, .to = -1, .cidr = all};
+	struct packet udp = {ip_from_v4(0x01020304), IPPROTO_UDP, 53};
+	struct packet tcp = {ip_from_v4(0x01020304), IPPROTO_TCP, 53};
+	struct rules_open open = open_of(&out);
+	struct classifier_tables t;
+
+	assert_int_equal(rules_compile(&in, 1, &open, &t), 0);
+	assert_int_equal(t.info.untracked.w[0], 2); /* a second rule, behind the first */
+	assert_int_equal(lookup_port(&t, &udp).w[0], 3);
+	assert_int_equal(lookup_port(&t, &tcp).w[0], 1);
+	assert_int_equal(lookup_address(&t, &udp.address).w[0], 3);
+	classifier_tables_done(&t);
+}
+
+static void families_are_open_each_for_itself(void **state)
+{
+	struct cidr all4 = {ip_from_v4(0), 0}, all6 = {{.family = AF_INET6}, 0};
+	struct item_rule in = {.protocol = IPPROTO_TCP, .from = 80, .to = 80, .cidr = all6};
+	struct item_rule out = {.protocol = -1, .from = -1, .to = -1, .cidr = all4};
+	struct rules_open open = open_of(&out);
+	struct classifier_tables t;
+
+	assert_int_equal(rules_compile(&in, 1, &open, &t), 0);
+	assert_int_equal(t.info.untracked.w[0], 0);
+	assert_int_equal(t.addresses[0].prefixlen, 64);
+	classifier_tables_done(&t);
+	out.cidr = all6;
+	open = open_of(&out);
+	assert_int_equal(rules_compile(&in, 1, &open, &t), 0);
+	assert_int_equal(t.info.untracked.w[0], 1);
+	classifier_tables_done(&t);
+}
+
+/* Many, but not one for each rule and port: at most 30 a range, and ranges share them. */
+static void thousand_random_ranges_are_thousands_of_prefixes(void **state)
+{
+	size_t n = 1000;
+	struct item_rule *rules = calloc(n, sizeof(*rules));
+	struct classifier_tables t;
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t a = rnd(65536), b = rnd(65536);
+
+		random_rule(&rules[i]);
+		rules[i].protocol = IPPROTO_TCP;
+		rules[i].from = (int32_t)(a < b ? a : b);
+		rules[i].to = (int32_t)(a < b ? b : a);
+	}
+	assert_int_equal(rules_compile(rules, n, &none, &t), 0);
+	assert_in_range(t.n_ports, 5000, 15000);
 	classifier_tables_done(&t);
 	free(rules);
 }
@@ -181,28 +262,33 @@ static void open_both_ways_is_untracked_otherwise_not(void **state)
 	struct item_rule in = {.protocol = IPPROTO_TCP, .from = 80, .to = 80, .cidr = all};
 	struct item_rule out = {.protocol = -1, .from = -1, .to = -1, .cidr = all};
 	struct classifier_tables t;
+	struct rules_open open;
 
-	assert_int_equal(rules_compile(&in, 1, &out, 1, &t), 0);
+	open = open_of(&out);
+	assert_int_equal(rules_compile(&in, 1, &open, &t), 0);
 	assert_int_equal(t.info.untracked.w[0], 1);
 	classifier_tables_done(&t);
 
 	out.protocol = IPPROTO_TCP; /* all ports must be open in reverse */
 	out.from = 80;
 	out.to = 80;
-	assert_int_equal(rules_compile(&in, 1, &out, 1, &t), 0);
+	open = open_of(&out);
+	assert_int_equal(rules_compile(&in, 1, &open, &t), 0);
 	assert_int_equal(t.info.untracked.w[0], 0);
 	classifier_tables_done(&t);
 
 	out = (struct item_rule){.protocol = -1, .from = -1, .to = -1, .cidr = all};
 	in.cidr = some;
-	assert_int_equal(rules_compile(&in, 1, &out, 1, &t), 0);
+	open = open_of(&out);
+	assert_int_equal(rules_compile(&in, 1, &open, &t), 0);
 	assert_int_equal(t.info.untracked.w[0], 0);
 	classifier_tables_done(&t);
 
 	in.cidr = all;
 	in.protocol = IPPROTO_ICMP; /* ICMP is always tracked */
 	in.from = in.to = -1;
-	assert_int_equal(rules_compile(&in, 1, &out, 1, &t), 0);
+	open = open_of(&out);
+	assert_int_equal(rules_compile(&in, 1, &open, &t), 0);
 	assert_int_equal(t.info.untracked.w[0], 0);
 	classifier_tables_done(&t);
 }
@@ -226,6 +312,9 @@ int main(void)
 		cmocka_unit_test(random_rules_match_plain_reading),
 		cmocka_unit_test(full_port_range_is_one_entry),
 		cmocka_unit_test(thousand_rules_fit),
+		cmocka_unit_test(thousand_random_ranges_are_thousands_of_prefixes),
+		cmocka_unit_test(rules_of_all_protocols_are_untracked_by_half),
+		cmocka_unit_test(families_are_open_each_for_itself),
 		cmocka_unit_test(open_both_ways_is_untracked_otherwise_not),
 		cmocka_unit_test(group_rule_matches_peers_of_the_group_only),
 	};
