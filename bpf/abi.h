@@ -215,9 +215,8 @@ struct nat_address {
 	struct ip128 private_address, public_address;
 };
 
-#define NAT_ADDRESSES_MAX                                                      \
-	8 /* one primary, seven secondary (VPC User Guide, nat-gateway-basics) \
-	   */
+/* One primary, seven secondary (VPC User Guide, nat-gateway-basics). */
+#define NAT_ADDRESSES_MAX 8
 
 struct nat_entry {
 	__u32 vpc, subnet;

@@ -52,7 +52,12 @@ static bool lowest(const struct used *u, uint64_t first, uint64_t last, struct i
 
 static void use_interface(void *arg, const struct object *o)
 {
-	use(arg, &AS_CONST(network_interface, o)->private_ip_address);
+	const struct network_interface *eni = AS_CONST(network_interface, o);
+	const struct ip *more = eni->secondary_private_ip_addresses.v;
+
+	use(arg, &eni->private_ip_address);
+	for (size_t i = 0; i < eni->secondary_private_ip_addresses.n; i++)
+		use(arg, &more[i]);
 }
 
 static int subnet_used(const struct model *m, const struct subnet *s, struct used *ret,
@@ -91,10 +96,8 @@ struct search {
 
 static void find_address(void *arg, const struct object *o)
 {
-	struct search *s = arg;
-
-	if (!ip_cmp(&AS_CONST(network_interface, o)->private_ip_address, s->ip))
-		s->found = o;
+	if (eni_has_address(AS_CONST(network_interface, o), ((struct search *)arg)->ip))
+		((struct search *)arg)->found = o;
 }
 
 int ipam_subnet_check(const struct model *m, const struct subnet *s, const struct ip *ip,

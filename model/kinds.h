@@ -102,12 +102,19 @@ struct internet_gateway {
 struct nat_gateway {
 	struct object o;
 	char *subnet_id;
-	int connectivity_type;	    /* enum nat_connectivity */
-	char *allocation_id;	    /* elastic IP, for a public one */
-	char *network_interface_id; /* computed: its ENI */
-	char *state;		    /* computed: pending available failed deleting deleted */
+	int connectivity_type;		      /* enum nat_connectivity */
+	char *allocation_id;		      /* elastic IP, for a public one */
+	struct list secondary_allocation_ids; /* char *: more of them */
+	struct ip private_ip_address;	      /* primary; absent: the lowest free one */
+	struct list
+		secondary_private_ip_addresses; /* struct ip; as many as secondary elastic IPs */
+	int64_t secondary_private_ip_address_count; /* private type: that many are chosen */
+	char *network_interface_id;		    /* computed: its ENI, which has the addresses */
+	char *state; /* computed: pending available failed deleting deleted */
 	char *failure_code, *failure_message;
 };
+/* One primary, seven secondary (VPC User Guide, nat-gateway-basics). */
+#define NAT_SECONDARY_MAX 7
 enum nat_connectivity { NAT_PUBLIC, NAT_PRIVATE };
 
 struct elastic_ip {

@@ -85,9 +85,46 @@ const struct security_group *model_vpc_default_group(const struct model *m, cons
 	return AS_CONST(security_group, search(m, vpc_id, KIND_SECURITY_GROUP, is_default_group));
 }
 
+bool eni_has_address(const struct network_interface *eni, const struct ip *ip)
+{
+	const struct ip *more = eni->secondary_private_ip_addresses.v;
+	bool found = !ip_cmp(&eni->private_ip_address, ip);
+
+	for (size_t i = 0; !found && i < eni->secondary_private_ip_addresses.n; i++)
+		found = !ip_cmp(&more[i], ip);
+	return found;
+}
+
+struct address_search {
+	const struct ip *private_ip;
+	const struct elastic_ip *found;
+};
+
+static void find_elastic_ip(void *arg, const struct object *o)
+{
+	const struct elastic_ip *eip = AS_CONST(elastic_ip, o);
+	struct address_search *s = arg;
+
+	if (!ip_cmp(&eip->private_ip, s->private_ip))
+		s->found = eip;
+}
+
+const struct elastic_ip *model_address_elastic_ip(const struct model *m, const char *eni_id,
+						  const struct ip *private_ip)
+{
+	struct address_search s = {.private_ip = private_ip};
+
+	model_referrers(m, eni_id, KIND_ELASTIC_IP, find_elastic_ip, &s);
+	return s.found;
+}
+
 const struct elastic_ip *model_eni_elastic_ip(const struct model *m, const char *eni_id)
 {
-	return AS_CONST(elastic_ip, search(m, eni_id, KIND_ELASTIC_IP, any));
+	const struct object *eni = model_get(m, eni_id);
+
+	return eni ? model_address_elastic_ip(m, eni_id,
+					      &AS_CONST(network_interface, eni)->private_ip_address)
+		   : NULL;
 }
 
 static const char *vpc_of_id(const struct model *m, const char *id)

@@ -55,7 +55,13 @@ const struct network_acl *model_subnet_network_acl(const struct model *m, const 
 const struct internet_gateway *model_vpc_internet_gateway(const struct model *m,
 							  const char *vpc_id);
 const struct security_group *model_vpc_default_group(const struct model *m, const char *vpc_id);
+/* Of the interface's primary address. */
 const struct elastic_ip *model_eni_elastic_ip(const struct model *m, const char *eni_id);
+/* The one that stands for an address of the interface. */
+const struct elastic_ip *model_address_elastic_ip(const struct model *m, const char *eni_id,
+						  const struct ip *private_ip);
+/* Is it the interface's primary or a secondary private IPv4 address? */
+bool eni_has_address(const struct network_interface *eni, const struct ip *ip);
 const char *model_object_vpc(const struct model *m, const struct object *o); /* its VPC's id */
 
 /* ---- changing it: all or nothing ---- */

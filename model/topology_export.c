@@ -236,6 +236,9 @@ static void export_nat(const struct export *x, const struct object *o, const str
 			     ip_format(&AS_CONST(elastic_ip, eip)->public_ip, text));
 	else if (eip)
 		json_set(out, "ElasticIp", reference(x, eip->id, NULL));
+	if (n->secondary_allocation_ids.n)
+		json_set(out, "SecondaryElasticIps",
+			 references(x, &n->secondary_allocation_ids, NULL));
 	json_set(block(vpc, "NatGateways"), name_of(o), out);
 }
 

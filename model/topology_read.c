@@ -35,9 +35,16 @@ static const struct key route_table_keys[] = {
 	{"Routes", "Routes"}, {"Main", NULL}, {"Tags", "Tags"}, {0}};
 static const struct key gateway_keys[] = {{0}};
 static const struct key nat_keys[] = {
-	{"Subnet", "SubnetId"}, {"ConnectivityType", "ConnectivityType"},
-	{"PublicIp", NULL},	{"ElasticIp", "AllocationId"},
-	{"Tags", "Tags"},	{0}};
+	{"Subnet", "SubnetId"},
+	{"ConnectivityType", "ConnectivityType"},
+	{"PublicIp", NULL},
+	{"ElasticIp", "AllocationId"},
+	{"SecondaryElasticIps", "SecondaryAllocationIds"},
+	{"PrivateIpAddress", "PrivateIpAddress"},
+	{"SecondaryPrivateIpAddresses", "SecondaryPrivateIpAddresses"},
+	{"SecondaryPrivateIpAddressCount", "SecondaryPrivateIpAddressCount"},
+	{"Tags", "Tags"},
+	{0}};
 static const struct key eip_keys[] = {{"PublicIp", "PublicIp"}, {"Tags", "Tags"}, {0}};
 static const struct key group_keys[] = {
 	{"Description", "Description"}, {"Ingress", NULL}, {"Egress", NULL}, {"Tags", "Tags"}, {0}};

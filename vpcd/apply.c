@@ -149,6 +149,20 @@ static void set_status(struct apply *a, const char *id, const char *state_field,
 		log_error("status not stored", "id", id, "error", e.msg);
 }
 
+/* pending until the data plane has it; what the daemon failed to make (and not what stood against
+ * it at creation) may still become available. */
+static void nat_status(struct apply *a, const char *id, const char *state, const char *message)
+{
+	cleanup_json struct json *status = json_new_obj();
+	struct err e = {0};
+
+	json_set_str(status, "State", state);
+	json_set(status, "FailureCode", message ? json_new_str("InternalError") : json_new_null());
+	json_set(status, "FailureMessage", message ? json_new_str(message) : json_new_null());
+	if (store_set_status(a->cfg.store, id, status, &e))
+		log_error("status not stored", "id", id, "error", e.msg);
+}
+
 static void report_failure(struct apply *a, const struct item *it, const struct err *e)
 {
 	const struct object *o = model_get(store_model(a->cfg.store), plan_owner(it));
@@ -168,16 +182,19 @@ static void report_failure(struct apply *a, const struct item *it, const struct 
 			set_status(a, holder, "State", "StateReason", "failed", e->msg);
 	} else if (object_sandbox_const(o)) {
 		set_status(a, owner, "State", "StateReason", "failed", e->msg);
+	} else if (it->type == ITEM_NAT) {
+		nat_status(a, owner, "failed", e->msg);
 	}
 }
 
 static void report_success(struct apply *a, const struct item *it)
 {
-	const struct object *o;
+	const struct object *o = model_get(store_model(a->cfg.store), it->key);
 
+	if (it->type == ITEM_NAT && o && strcmp(AS_CONST(nat_gateway, o)->state, "available"))
+		nat_status(a, it->key, "available", NULL);
 	if (it->type != ITEM_ATTACHMENT)
 		return;
-	o = model_get(store_model(a->cfg.store), it->key);
 	if (o && o->kind->kind == KIND_NETWORK_INTERFACE)
 		set_status(a, it->key, "Status", "StatusReason", "in-use", NULL);
 }

@@ -238,7 +238,23 @@ void plan_elastic_ip(struct plan_pass *pp, const struct object *o)
 				  eni->attachment_id, vpc, igw_id(m, vpc), NULL);
 	else
 		plan_emit_address(pp, SYMBOL_INTERNET, &eip->public_ip, ADDR_PUBLIC, eo->id, vpc,
-				  igw_id(m, vpc), &eni->private_ip_address);
+				  igw_id(m, vpc), &eip->private_ip);
+}
+
+static void nat_address(struct plan_pass *pp, struct item_nat *body,
+			const struct network_interface *eni, const struct ip *ip, const char *vpc)
+{
+	const struct elastic_ip *eip = model_address_elastic_ip(pp->model, eni->o.id, ip);
+	struct item_nat_address *a = &body->addresses[body->n_addresses];
+
+	if (body->n_addresses == NAT_ADDRESSES_MAX)
+		return;
+	a->private_address = *ip;
+	if (eip)
+		a->public_address = eip->public_ip;
+	body->n_addresses++;
+	plan_emit_address(pp, vpc, ip, ADDR_NAT, eni->attachment_id, vpc, igw_id(pp->model, vpc),
+			  NULL);
 }
 
 void plan_nat_gateway(struct plan_pass *pp, const struct object *o)
@@ -248,7 +264,6 @@ void plan_nat_gateway(struct plan_pass *pp, const struct object *o)
 	const struct object *eo =
 		nat->network_interface_id ? model_get(m, nat->network_interface_id) : NULL;
 	const struct object *so = model_get(m, nat->subnet_id);
-	const struct object *ao = nat->allocation_id ? model_get(m, nat->allocation_id) : NULL;
 	const struct network_interface *eni = AS_CONST(network_interface, eo);
 	struct item_nat body;
 	const char *vpc;
@@ -260,13 +275,12 @@ void plan_nat_gateway(struct plan_pass *pp, const struct object *o)
 	symbol_set(body.vpc, vpc);
 	symbol_set(body.subnet, so->id);
 	symbol_set(body.gateway, igw_id(m, vpc));
-	body.available = nat->state && !strcmp(nat->state, "available");
+	/* A pending one is made; its state follows once it is. */
+	body.available = nat->state && strcmp(nat->state, "failed");
 	body.is_public = nat->connectivity_type == NAT_PUBLIC;
-	body.n_addresses = 1;
-	body.addresses[0].private_address = eni->private_ip_address;
-	if (ao)
-		body.addresses[0].public_address = AS_CONST(elastic_ip, ao)->public_ip;
+	nat_address(pp, &body, eni, &eni->private_ip_address, vpc);
+	for (size_t i = 0; i < eni->secondary_private_ip_addresses.n; i++)
+		nat_address(pp, &body, eni,
+			    (const struct ip *)eni->secondary_private_ip_addresses.v + i, vpc);
 	plan_emit(pp, ITEM_NAT, o->id, &body, sizeof(body));
-	plan_emit_address(pp, vpc, &eni->private_ip_address, ADDR_NAT, o->id, vpc, igw_id(m, vpc),
-			  NULL);
 }

@@ -98,7 +98,7 @@ static void emit_table_route(struct plan_pass *pp, const struct route_table *t,
 		const struct object *nat = model_get(m, r->nat_gateway_id);
 		const char *state = nat ? AS_CONST(nat_gateway, nat)->state : NULL;
 
-		if (state && !strcmp(state, "available")) {
+		if (state && strcmp(state, "failed")) {
 			target = TARGET_NAT_GATEWAY;
 			id = r->nat_gateway_id;
 		}

@@ -12,7 +12,8 @@ static const struct field fields[] = {
 	REF(elastic_ip, network_interface_id, "NetworkInterfaceId", KIND_NETWORK_INTERFACE,
 	    .flags = WEAK | COLUMN, .help = "Interface that has it"),
 	FIELD(elastic_ip, private_ip, "PrivateIpAddress",
-	      .help = "Address of the interface that it stands for; absent: the primary one"),
+	      .help = "Private address of the interface that it stands for; absent: the primary "
+		      "one"),
 	FIELD(elastic_ip, auto_assigned, "AutoAssigned", .flags = COMPUTED,
 	      .help = "Whether it came with an instance and goes with it"),
 	{0},
@@ -57,7 +58,7 @@ static int holder_check(struct txn *t, const struct network_interface *eni, stru
 			       "%s is a function's: functions have no public address", eni->o.id);
 	if (eni->interface_type == INTERFACE_NAT_GATEWAY)
 		return err_set(e, -EINVAL, "OperationNotPermitted", "NetworkInterfaceId",
-			       "%s is NAT gateway %s's, which takes its address at creation",
+			       "%s is that of NAT gateway %s, which names its elastic IPs itself",
 			       eni->o.id, eni->attachment_id);
 	if (!model_vpc_internet_gateway(txn_model(t), vpc))
 		return err_set(e, -EINVAL, "Gateway.NotAttached", "NetworkInterfaceId",
@@ -65,25 +66,28 @@ static int holder_check(struct txn *t, const struct network_interface *eni, stru
 	return 0;
 }
 
-static bool is_other(const void *arg, const struct object *o)
+static bool is_rival(const void *arg, const struct object *o)
 {
-	return strcmp(AS_CONST(elastic_ip, arg)->o.id, o->id);
+	const struct elastic_ip *eip = arg, *other = AS_CONST(elastic_ip, o);
+
+	return strcmp(eip->o.id, o->id) && !ip_cmp(&eip->private_ip, &other->private_ip);
 }
 
-/* One address an interface; the one that came with an instance makes way (EC2 User Guide,
- * using-instance-addressing). */
+/* One elastic IP a private address (EC2 User Guide, using-eni); the one that came with an instance
+ * makes way (using-instance-addressing). */
 static int make_way(struct txn *t, const struct elastic_ip *eip, struct err *e)
 {
 	const char *eni = eip->network_interface_id;
-	const struct object *o = find_referrer(txn_model(t), eni, KIND_ELASTIC_IP, is_other, eip);
+	const struct object *o = find_referrer(txn_model(t), eni, KIND_ELASTIC_IP, is_rival, eip);
+	char text[IP_STRLEN], private_text[IP_STRLEN];
 	struct elastic_ip *other;
-	char text[IP_STRLEN];
 
 	if (!o)
 		return 0;
 	if (!AS_CONST(elastic_ip, o)->auto_assigned)
 		return err_set(e, -EEXIST, "Resource.AlreadyAssociated", "NetworkInterfaceId",
-			       "%s has public address %s (%s) already", eni,
+			       "%s has public address %s (%s) already",
+			       ip_format(&eip->private_ip, private_text),
 			       ip_format(&AS_CONST(elastic_ip, o)->public_ip, text), o->id);
 	other = EDIT(elastic_ip, t, o->id, e);
 	if (!other || text_set(&other->network_interface_id, NULL, e))
@@ -97,7 +101,6 @@ static int change_check(struct txn *t, const struct elastic_ip *old, const struc
 	const struct model *m = txn_model(t);
 	const struct object *nat = nat_of(m, eip->o.id);
 	const char *eni = eip->network_interface_id;
-	int rc;
 
 	if (nat && !txn_deleting(t, nat->id))
 		return err_set(e, -EEXIST, "Resource.AlreadyAssociated", "NetworkInterfaceId",
@@ -105,10 +108,7 @@ static int change_check(struct txn *t, const struct elastic_ip *old, const struc
 	if (old && old->auto_assigned)
 		return err_set(e, -EINVAL, "OperationNotPermitted", "NetworkInterfaceId",
 			       "%s came with an instance and stays with it", eip->o.id);
-	if (!eni)
-		return 0;
-	rc = holder_check(t, AS_CONST(network_interface, model_get(m, eni)), e);
-	return rc ? rc : make_way(t, eip, e);
+	return eni ? holder_check(t, AS_CONST(network_interface, model_get(m, eni)), e) : 0;
 }
 
 /* The private address follows the interface unless it is given anew. */
@@ -121,7 +121,7 @@ static int private_check(struct txn *t, const struct elastic_ip *old, struct ela
 	static const struct ip none;
 	char text[IP_STRLEN];
 
-	if (changed && old && !ip_cmp(&old->private_ip, &eip->private_ip))
+	if ((changed || !eni) && old && !ip_cmp(&old->private_ip, &eip->private_ip))
 		eip->private_ip = none;
 	if (eni && !ip_is_set(&eip->private_ip))
 		eip->private_ip = eni->private_ip_address;
@@ -129,7 +129,7 @@ static int private_check(struct txn *t, const struct elastic_ip *old, struct ela
 		return err_set(e, -EINVAL, "InvalidParameterCombination", "PrivateIpAddress",
 			       "%s without the interface that has it (NetworkInterfaceId)",
 			       ip_format(&eip->private_ip, text));
-	if (eni && ip_cmp(&eip->private_ip, &eni->private_ip_address))
+	if (eni && !eni_has_address(eni, &eip->private_ip))
 		return err_set(e, -EINVAL, "InvalidParameterValue", "PrivateIpAddress",
 			       "%s is no address of %s", ip_format(&eip->private_ip, text),
 			       eni->o.id);
@@ -142,9 +142,12 @@ static int association_check(struct txn *t, const struct elastic_ip *old, struct
 	const char *was = old ? old->network_interface_id : NULL;
 	const char *is = eip->network_interface_id;
 	bool changed = was && is ? strcmp(was, is) : was != is;
-	int rc = changed ? change_check(t, old, eip, e) : 0;
+	int rc = private_check(t, old, eip, changed, e);
 
-	return rc ? rc : private_check(t, old, eip, changed, e);
+	changed = changed || (old && ip_cmp(&old->private_ip, &eip->private_ip));
+	if (!rc && changed)
+		rc = change_check(t, old, eip, e);
+	return rc || !changed || !is ? rc : make_way(t, eip, e);
 }
 
 static int check(struct txn *t, const struct object *old, struct object *new, struct err *e)

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: MIT
  * NAT gateway. What EC2 accepts and fails later ends in state failed here too (VPC User Guide,
- * nat-gateway-troubleshooting).
+ * nat-gateway-troubleshooting). Its addresses are those of its interface: nat_addresses.c.
  */
 #include <string.h>
 
 #include "model/ipam.h"
 #include "model/kinds/common.h"
+#include "model/kinds/nat_addresses.h"
 
 static const char *const connectivity_names[] = {"public", "private", NULL};
+
+static const struct field elem_allocation = {.name = "AllocationId",
+					     .type = T_REF,
+					     .size = sizeof(char *),
+					     .ref = KIND_ELASTIC_IP,
+					     .flags = WEAK};
 
 static const struct field fields[] = {
 	REF(nat_gateway, subnet_id, "SubnetId", KIND_SUBNET, .flags = REQUIRED | IMMUTABLE | COLUMN,
@@ -15,8 +22,19 @@ static const struct field fields[] = {
 	FIELD(nat_gateway, connectivity_type, "ConnectivityType", .flags = IMMUTABLE | COLUMN,
 	      .values = connectivity_names, .def = "public",
 	      .help = "public: translates to an elastic IP; private: to its own address"),
-	REF(nat_gateway, allocation_id, "AllocationId", KIND_ELASTIC_IP, .flags = IMMUTABLE,
+	REF(nat_gateway, allocation_id, "AllocationId", KIND_ELASTIC_IP, .flags = IMMUTABLE | WEAK,
 	    .help = "Elastic IP of a public one"),
+	FIELD(nat_gateway, secondary_allocation_ids, "SecondaryAllocationIds",
+	      .elem = &elem_allocation,
+	      .help = "Up to seven more elastic IPs, each with 55,000 ports to a destination"),
+	FIELD(nat_gateway, private_ip_address, "PrivateIpAddress", .flags = ALLOCATED,
+	      .help = "Address in the subnet; absent: the lowest free one"),
+	FIELD(nat_gateway, secondary_private_ip_addresses, "SecondaryPrivateIpAddresses",
+	      .elem = &elem_ip,
+	      .help = "Secondary addresses in the subnet; absent: chosen, one an elastic IP"),
+	FIELD(nat_gateway, secondary_private_ip_address_count, "SecondaryPrivateIpAddressCount",
+	      .max = NAT_SECONDARY_MAX,
+	      .help = "How many secondary addresses a private one gets, chosen by the daemon"),
 	REF(nat_gateway, network_interface_id, "NetworkInterfaceId", KIND_NETWORK_INTERFACE,
 	    .flags = COMPUTED, .help = "Its interface"),
 	FIELD(nat_gateway, state, "State", .flags = COMPUTED | COLUMN,
@@ -28,17 +46,38 @@ static const struct field fields[] = {
 	{0},
 };
 
-static int check(struct txn *t, const struct object *old, struct object *new, struct err *e)
+static int type_check(const struct nat_gateway *nat, struct err *e)
 {
-	struct nat_gateway *nat = AS(nat_gateway, new);
+	bool public = nat->connectivity_type == NAT_PUBLIC;
 
-	if (nat->connectivity_type == NAT_PUBLIC && !nat->allocation_id)
+	if (public && !nat->allocation_id)
 		return err_set(e, -EINVAL, "MissingParameter", "AllocationId",
 			       "a public NAT gateway needs an elastic IP (AllocationId)");
-	if (nat->connectivity_type == NAT_PRIVATE && nat->allocation_id)
+	if (!public && nat->allocation_id)
 		return err_set(e, -EINVAL, "InvalidParameterCombination", "AllocationId",
 			       "a private NAT gateway has no elastic IP");
-	return nat->state ? 0 : text_set(&nat->state, "pending", e);
+	return 0;
+}
+
+static bool is_standing(const struct nat_gateway *nat)
+{
+	return nat->network_interface_id;
+}
+
+static int check(struct txn *t, const struct object *old, struct object *new, struct err *e)
+{
+	const struct nat_gateway *was = AS_CONST(nat_gateway, old);
+	struct nat_gateway *nat = AS(nat_gateway, new);
+	int rc = 0;
+
+	/* Its own elastic IP may be gone once it has failed. */
+	if (!was || is_standing(was))
+		rc = type_check(nat, e);
+	if (!rc)
+		rc = nat_addresses_check(t, was, nat, e);
+	if (!rc && was && is_standing(was))
+		rc = nat_addresses_change(t, was, nat, e);
+	return rc || nat->state ? rc : text_set(&nat->state, "pending", e);
 }
 
 static int fail(struct txn *t, const char *id, const char *code, const char *message, struct err *e)
@@ -56,35 +95,23 @@ static const char *obstacle(const struct model *m, const struct nat_gateway *nat
 			    const char **ret_message)
 {
 	const struct subnet *s = AS_CONST(subnet, model_get(m, nat->subnet_id));
-	const struct elastic_ip *eip =
-		nat->allocation_id ? AS_CONST(elastic_ip, model_get(m, nat->allocation_id)) : NULL;
 
 	if (nat->connectivity_type == NAT_PUBLIC && !model_vpc_internet_gateway(m, s->vpc_id)) {
 		*ret_message = "the VPC has no internet gateway attached";
 		return "Gateway.NotAttached";
 	}
-	if (eip && eip->network_interface_id) {
-		*ret_message = "the elastic IP is associated already";
+	if (nat_addresses_taken(m, nat)) {
+		*ret_message = "an elastic IP is associated already";
 		return "Resource.AlreadyAssociated";
 	}
-	if (!ipam_subnet_free(m, s)) {
-		*ret_message = "the subnet has no free address";
+	if (ipam_subnet_free(m, s) < 1 + nat_addresses_secondary(nat)) {
+		*ret_message = "the subnet has too few free addresses";
 		return "InsufficientFreeAddressesInSubnet";
 	}
 	return NULL;
 }
 
-static int associate(struct txn *t, const char *eip_id, const struct network_interface *eni,
-		     struct err *e)
-{
-	struct elastic_ip *eip = EDIT(elastic_ip, t, eip_id, e);
-
-	if (!eip)
-		return -ENOMEM;
-	eip->private_ip = eni->private_ip_address;
-	return text_set(&eip->network_interface_id, eni->o.id, e);
-}
-
+/* State stays pending until the data plane has it (vpcd/apply.c). */
 static int created(struct txn *t, struct object *o, struct err *e)
 {
 	struct nat_gateway *nat = AS(nat_gateway, o);
@@ -94,14 +121,16 @@ static int created(struct txn *t, struct object *o, struct err *e)
 
 	if (code)
 		return fail(t, o->id, code, message, e);
-	rc = interface_make(t, o->id, nat->subnet_id, INTERFACE_NAT_GATEWAY, NULL, NULL, &eni, e);
+	rc = interface_make(t, o->id, nat->subnet_id, INTERFACE_NAT_GATEWAY,
+			    &nat->private_ip_address, NULL, &eni, e);
 	if (rc)
 		return rc;
 	nat = EDIT(nat_gateway, t, o->id, e);
-	rc = nat ? text_set(&nat->network_interface_id, eni->o.id, e) : -ENOMEM;
-	if (!rc)
-		rc = text_set(&nat->state, "available", e);
-	return rc || !nat->allocation_id ? rc : associate(t, nat->allocation_id, eni, e);
+	if (!nat)
+		return -ENOMEM;
+	nat->private_ip_address = eni->private_ip_address;
+	rc = text_set(&nat->network_interface_id, eni->o.id, e);
+	return rc ? rc : nat_addresses_assign(t, nat, e);
 }
 
 static int deleting(struct txn *t, const struct object *o, struct err *e)
@@ -114,18 +143,16 @@ static int deleting(struct txn *t, const struct object *o, struct err *e)
 static void derive(const struct model *m, const struct object *o, struct json *out)
 {
 	const struct nat_gateway *nat = AS_CONST(nat_gateway, o);
-	const struct object *eni =
-		nat->network_interface_id ? model_get(m, nat->network_interface_id) : NULL;
 	const struct object *eip = nat->allocation_id ? model_get(m, nat->allocation_id) : NULL;
 	char text[IP_STRLEN];
 
+	json_set_str(out, "VpcId", model_object_vpc(m, o));
 	if (eip)
 		json_set_str(out, "PublicIp",
 			     ip_format(&AS_CONST(elastic_ip, eip)->public_ip, text));
-	if (eni)
-		json_set_str(
-			out, "PrivateIp",
-			ip_format(&AS_CONST(network_interface, eni)->private_ip_address, text));
+	if (ip_is_set(&nat->private_ip_address))
+		json_set_str(out, "PrivateIp", ip_format(&nat->private_ip_address, text));
+	json_set(out, "NatGatewayAddresses", nat_addresses_describe(m, nat));
 }
 
 const struct kind nat_gateway_kind = {

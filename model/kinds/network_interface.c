@@ -13,6 +13,8 @@ static const struct field fields[] = {
 	    .flags = REQUIRED | IMMUTABLE | COLUMN, .help = "Subnet that it lies in"),
 	FIELD(network_interface, private_ip_address, "PrivateIpAddress",
 	      .flags = ALLOCATED | COLUMN, .help = "Address; absent: the lowest free one"),
+	FIELD(network_interface, secondary_private_ip_addresses, "SecondaryPrivateIpAddresses",
+	      .flags = COMPUTED, .elem = &elem_ip, .help = "More addresses, of a NAT gateway"),
 	FIELD(network_interface, groups, "Groups", .elem = &elem_group,
 	      .help = "Security groups; empty: the VPC's default group"),
 	FIELD(network_interface, mac_address, "MacAddress", .flags = ALLOCATED,

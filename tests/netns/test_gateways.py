@@ -131,3 +131,16 @@ def test_metrics_count_what_the_nat_gateway_did(edge):
     assert values["vpcd_nat_gateway_BytesOutToDestination"] > 0
     assert values["vpcd_nat_gateway_PacketsInFromDestination"] > 0
     assert values["vpcd_nat_gateway_ErrorPortAllocation"] == 0
+
+
+def test_a_nat_gateway_is_pending_until_it_is_made(edge):
+    r = edge.json("nat", "create", "--name", "inner", "--subnet-id", "private",
+                  "--connectivity-type", "private", "--no-wait")
+    r = r[0] if isinstance(r, list) else r
+    assert r["State"] in ("pending", "available") and len(r["NatGatewayAddresses"]) == 1
+    edge.ctl("nat", "set", "inner", "--secondary-private-ip-address-count", "2")
+    r = edge.json("nat", "show", "inner")
+    r = r[0] if isinstance(r, list) else r
+    assert r["State"] == "available" and len(r["NatGatewayAddresses"]) == 3
+    edge.ctl("nat", "delete", "inner")
+    assert edge.ctl("nat", "show", "inner", check=False).returncode == 3

@@ -214,7 +214,7 @@ static void public_gateway_takes_its_address(void **state)
 	const struct nat_gateway *nat = GET(nat_gateway, t, id);
 	const struct network_interface *eni = GET(network_interface, t, nat->network_interface_id);
 
-	assert_string_equal(nat->state, "available");
+	assert_string_equal(nat->state, "pending");
 	assert_null(nat->failure_code);
 	assert_int_equal(eni->interface_type, INTERFACE_NAT_GATEWAY);
 	assert_string_equal(eni->attachment_id, id);
@@ -285,7 +285,7 @@ static void gateway_without_internet_gateway_fails(void **state)
 
 	assert_failed(t, nat, "Gateway.NotAttached");
 	assert_null(GET(elastic_ip, t, eip)->network_interface_id);
-	assert_string_equal(GET(nat_gateway, t, private)->state, "available");
+	assert_string_equal(GET(nat_gateway, t, private)->state, "pending");
 	drop(t, nat);
 	drop(t, eip);
 }

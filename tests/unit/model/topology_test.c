@@ -100,7 +100,8 @@ static char *export_text(struct lab *l, bool canonical)
 	" 'Subnets': {'public': {'CidrBlock': '10.0.0.0/24', 'RouteTable': 'public'},"           \
 	"             'private': {'CidrBlock': '10.0.1.0/24', 'RouteTable': 'private',"          \
 	"                         'NetworkAcl': 'strict'}},"                                     \
-	" 'NatGateways': {'nat': {'Subnet': 'public', 'PublicIp': '198.51.100.10'}},"            \
+	" 'NatGateways': {'nat': {'Subnet': 'public', 'PublicIp': '198.51.100.10',"              \
+	"                         'SecondaryElasticIps': ['spare']}},"                           \
 	" 'RouteTables': {'public': {'Routes': {'0.0.0.0/0': 'igw'}},"                           \
 	"                 'private': {'Routes': {'0.0.0.0/0': 'nat', '192.0.2.0/24': 'web'}}},"  \
 	" 'NetworkAcls': {'strict': {'Entries': ['100 allow tcp 80-90 from 0.0.0.0/0',"          \
@@ -163,7 +164,7 @@ static void a_file_becomes_objects_of_its_lab(void **state)
 	assert_non_null(eip);
 	assert_int_equal(ip_to_v4(&eip->public_ip), 0xc6336414);
 	assert_string_equal(AS_CONST(nat_gateway, named(l, KIND_NAT_GATEWAY, "nat"))->state,
-			    "available");
+			    "pending");
 	assert_string_equal(AS_CONST(subnet, named(l, KIND_SUBNET, "shop/private"))->route_table_id,
 			    named(l, KIND_ROUTE_TABLE, "private")->id);
 	assert_int_equal(count(store_model(l->s), KIND_RECORD_SET), 3);
