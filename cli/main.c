@@ -129,6 +129,12 @@ static const struct opt capture_opts[] = {
 	{0},
 };
 
+static const struct opt graph_opts[] = {
+	{"format", 0, OPT_VALUE, "FORMAT", "svg, dot, json or text (default)", "svg dot json text"},
+	{"lab", 'p', OPT_VALUE, "LAB", "only what is of a lab", "lab"},
+	{0},
+};
+
 static const struct opt config_opts[] = {
 	{"origin", 0, OPT_FLAG, NULL, "say where each value comes from", NULL},
 	{0},
@@ -179,6 +185,8 @@ const struct command commands[] = {
 	{"capture", NULL, "SANDBOX [FILTER…]", "Capture what a sandbox sends and receives",
 	 "vpcctl capture web tcp port 80 -w - | tshark -r -", cmd_capture, {capture_opts},
 	 .complete = "sandbox"},
+	{"graph", NULL, "", "Draw VPCs, subnets, gateways and sandboxes",
+	 "vpcctl graph --format svg > lab.svg", cmd_graph, {graph_opts}, .complete = NULL},
 	/* the rest */
 	{"events", NULL, "", "Print what changed",
 	 "vpcctl events -f --since 10", cmd_events, {events_opts, list_opts}, .complete = NULL},

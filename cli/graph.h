@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ * A picture of the network as nodes and edges, and its formats.
+ */
+#ifndef VPCD_CLI_GRAPH_H
+#define VPCD_CLI_GRAPH_H
+
+#include "cli/cli.h"
+
+/* Asks the daemon for what there is (lab NULL: everything) and makes of it
+ *   {"Nodes": [{"Id", "Kind", "Name", "Detail"?, "Parent"?}], "Edges": [{"From", "To", "Kind",
+ *   "Label"?}]}
+ * Parents stand before their children: VPCs, subnets, what lies in them; "internet" is a node.
+ * Kinds of edges: "route", "attachment", "peering". Reports; returns an exit code. */
+int graph_collect(struct cli *c, const char *lab, struct json **ret);
+
+/* A tree of boxes, for terminals. */
+void graph_text(const struct json *g, struct buf *out);
+/* For Graphviz: VPCs and subnets are clusters. */
+void graph_dot(const struct json *g, struct buf *out);
+
+#endif
