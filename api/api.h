@@ -37,6 +37,8 @@ struct api_hooks {
 	struct json *(*status)(void *arg);
 	/* Prometheus text, beside the API's own series. */
 	void (*metrics)(void *arg, struct buf *out);
+	/* Adds members to an object that is shown alone: figures that the model does not hold. */
+	void (*figures)(void *arg, const struct object *o, struct json *out);
 	/* Moves virtual time `ms` milliseconds forward (0: only reads it; dry: only checks) and
 	 * returns in *ret_offset_ms how far it is ahead of the kernel's. -EPERM and *e: the daemon
 	 * keeps real time. NULL: there is no clock. */

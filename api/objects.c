@@ -155,11 +155,16 @@ void get_objects(struct request *rq)
 void get_object(struct request *rq)
 {
 	const struct object *o = path_object(rq, path_kind(rq), rq->segments[2]);
+	const struct api_hooks *h = &rq->api->cfg.hooks;
+	struct json *j;
 
 	if (!o)
 		return;
 	set_etag(rq, o);
-	succeed(rq, 200, object_to_json(request_model(rq), o));
+	j = object_to_json(request_model(rq), o);
+	if (h->figures)
+		h->figures(h->arg, o, j);
+	succeed(rq, 200, j);
 }
 
 /* After apply: the object with the status that applying gave it. */

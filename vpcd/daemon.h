@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "vpcd/apply.h"
 #include "vpcd/config.h"
+#include "vpcd/nat_figures.h"
 
 struct daemon {
 	struct config cfg;
@@ -21,6 +22,7 @@ struct daemon {
 	struct sandboxes *sandboxes;
 	struct resolver *resolver;
 	struct apply *apply;
+	struct nat_figures *nat;
 	struct api *api;
 };
 

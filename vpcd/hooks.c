@@ -2,12 +2,10 @@
  * What the API asks of the daemon: waiting for apply, status, metrics, sandboxes.
  */
 #include <stddef.h>
-#include <stdlib.h>
 #include <sys/utsname.h>
 
 #include "lib/cleanup.h"
 #include "lib/log.h"
-#include "nat/gateway.h"
 #include "vpcd/daemon.h"
 
 static uint64_t when_applied(void *arg, uint64_t revision, void (*done)(void *), void *done_arg)
@@ -97,68 +95,13 @@ static void dns_metrics(struct daemon *d, struct buf *out)
 		   (unsigned long long)st.queries, (unsigned long long)st.forwarded);
 }
 
-struct gateways {
-	size_t n, cap;
-	uint32_t *numbers;
-	const char **ids;
-};
-
-static void add_gateway(void *arg, const char *symbol, uint32_t number)
-{
-	struct gateways *g = arg;
-
-	if (g->n == g->cap)
-		return;
-	g->numbers[g->n] = number;
-	g->ids[g->n++] = symbol;
-}
-
-static void count_gateway(void *arg, const char *symbol, uint32_t number)
-{
-	++*(size_t *)arg;
-}
-
-static void nat_metric(const struct gateways *g, const struct nat_gateway_metrics *m,
-		       const char *name, const char *help, size_t offset, struct buf *out)
-{
-	buf_printf(out, "# HELP vpcd_nat_gateway_%s %s\n# TYPE vpcd_nat_gateway_%s gauge\n", name,
-		   help, name);
-	for (size_t i = 0; i < g->n; i++)
-		buf_printf(out, "vpcd_nat_gateway_%s{nat_gateway=\"%s\"} %llu\n", name, g->ids[i],
-			   *(const unsigned long long *)((const char *)&m[i] + offset));
-}
-
-static void nat_metrics(struct daemon *d, struct buf *out)
-{
-	cleanup_free uint32_t *numbers = NULL;
-	cleanup_free const char **ids = NULL;
-	cleanup_free struct nat_gateway_metrics *m = NULL;
-	struct gateways g = {0};
-
-	names_each(d->names, NAME_NAT, count_gateway, &g.cap);
-	if (!g.cap)
-		return;
-	g.numbers = numbers = calloc(g.cap, sizeof(*numbers));
-	g.ids = ids = calloc(g.cap, sizeof(*ids));
-	m = calloc(g.cap, sizeof(*m));
-	if (!numbers || !ids || !m)
-		return;
-	names_each(d->names, NAME_NAT, add_gateway, &g);
-	if (nat_gateway_metrics(d->dp, numbers, g.n, m, NULL))
-		return;
-#define NAT_METRIC(name, help) \
-	nat_metric(&g, m, #name, help, offsetof(struct nat_gateway_metrics, name), out);
-	NAT_GATEWAY_METRICS(NAT_METRIC)
-#undef NAT_METRIC
-}
-
 static void metrics(void *arg, struct buf *out)
 {
 	struct daemon *d = arg;
 
 	apply_metrics(d, out);
 	dns_metrics(d, out);
-	nat_metrics(d, out);
+	nat_figures_metrics(d->nat, out);
 	buf_puts(out, "# HELP vpcd_dropped_packets_total Packets dropped, by reason.\n"
 		      "# TYPE vpcd_dropped_packets_total counter\n");
 	dataplane_drops(d->dp, drop_metric, out, NULL);
@@ -169,6 +112,15 @@ static struct json *sandbox(void *arg, const char *id)
 	struct daemon *d = arg;
 
 	return sandboxes_describe(d->sandboxes, id);
+}
+
+/* What an object shows beside what the model knows of it. */
+static void figures(void *arg, const struct object *o, struct json *out)
+{
+	struct daemon *d = arg;
+
+	if (o->kind->kind == KIND_NAT_GATEWAY)
+		json_set(out, "Metrics", nat_figures_json(d->nat, o->id));
 }
 
 static int clock_advance(void *arg, uint64_t ms, bool dry, uint64_t *ret_offset_ms, struct err *e)
@@ -193,6 +145,7 @@ struct api_hooks daemon_hooks(struct daemon *d)
 			      .forget = forget,
 			      .status = status,
 			      .metrics = metrics,
+			      .figures = figures,
 			      .clock_advance = clock_advance,
 			      .sandbox = sandbox};
 

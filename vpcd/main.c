@@ -136,6 +136,8 @@ static int daemon_open(struct daemon *d, struct err *e)
 	if (!rc)
 		rc = open_apply(d, e);
 	if (!rc)
+		rc = nat_figures_open(d->loop, d->dp, d->names, &d->nat, e);
+	if (!rc)
 		rc = open_api(d, e);
 	if (!rc)
 		apply_when(d->apply, store_revision(d->store), ready, d);
@@ -145,6 +147,7 @@ static int daemon_open(struct daemon *d, struct err *e)
 static void daemon_close(struct daemon *d)
 {
 	api_stop(d->api);
+	nat_figures_close(d->nat);
 	apply_close(d->apply);
 	resolver_free(d->resolver);
 	sandboxes_free(d->sandboxes);

@@ -131,6 +131,10 @@ def test_metrics_count_what_the_nat_gateway_did(edge):
     assert values["vpcd_nat_gateway_BytesOutToDestination"] > 0
     assert values["vpcd_nat_gateway_PacketsInFromDestination"] > 0
     assert values["vpcd_nat_gateway_ErrorPortAllocation"] == 0
+    shown = edge.json("nat", "show", "nat")
+    shown = (shown[0] if isinstance(shown, list) else shown)["Metrics"]
+    assert {"vpcd_nat_gateway_" + name for name in shown} == set(values)
+    assert shown["ConnectionEstablishedCount"] == values["vpcd_nat_gateway_ConnectionEstablishedCount"]
 
 
 def test_a_nat_gateway_is_pending_until_it_is_made(edge):
