@@ -11,6 +11,8 @@
 const struct field elem_string = {.name = "Item", .type = T_STRING, .size = sizeof(char *)};
 const struct field elem_cidr = {.name = "Item", .type = T_CIDR, .size = sizeof(struct cidr)};
 const struct field elem_ip = {.name = "Item", .type = T_IP, .size = sizeof(struct ip)};
+const struct field elem_ip_auto = {
+	.name = "Item", .type = T_IP, .size = sizeof(struct ip), .flags = AUTO};
 
 /* ---- the fields of a struct ---- */
 
@@ -57,11 +59,11 @@ int fields_compare(const struct field *fields, const void *a, const void *b)
 int fields_check_oneof(const struct field *fields, const void *base, struct err *e)
 {
 	field_for_each (f, fields) {
-		if (!f->oneof || !value_is_set(f, field_at_const(f, base)))
+		if (!f->oneof || value_is_absent(f, field_at_const(f, base)))
 			continue;
 		for (const struct field *g = f + 1; g->name; g++) {
 			if (!g->oneof || strcmp(f->oneof, g->oneof) ||
-			    !value_is_set(g, field_at_const(g, base)))
+			    value_is_absent(g, field_at_const(g, base)))
 				continue;
 			return err_set(e, -EINVAL, "InvalidParameterCombination", g->name,
 				       "%s and %s exclude one another", f->name, g->name);
@@ -272,7 +274,8 @@ static struct json *record_print(const struct field *f, const void *p)
 	struct json *out = json_new_obj();
 
 	field_for_each (member, f->fields) {
-		json_set(out, member->name, value_print(member, field_at_const(member, p)));
+		if (!value_is_absent(member, field_at_const(member, p)))
+			json_set(out, member->name, value_print(member, field_at_const(member, p)));
 	}
 	return out;
 }
@@ -287,7 +290,8 @@ static void record_format(const struct field *f, const void *p, struct buf *b)
 	const char *space = "";
 
 	field_for_each (member, f->fields) {
-		if (!value_is_set(member, field_at_const(member, p)))
+		if (!value_is_set(member, field_at_const(member, p)) ||
+		    value_is_absent(member, field_at_const(member, p)))
 			continue;
 		buf_printf(b, "%s%s=", space, member->name);
 		value_format(member, field_at_const(member, p), b);

@@ -38,6 +38,6 @@
 	FIELD_AS(struct_, member, name_, T_REF, .ref = kind_, __VA_ARGS__)
 
 /* Item descriptions for T_LIST: `.elem = &elem_string`. */
-extern const struct field elem_string, elem_cidr, elem_ip;
+extern const struct field elem_string, elem_cidr, elem_ip, elem_ip_auto;
 
 #endif

@@ -74,7 +74,11 @@ struct egress_only_internet_gateway {
 	char *vpc_id;
 };
 
-/* VPC Peering Guide, lifecycle. Only an active one carries packets. */
+struct peering_options {
+	bool allow_dns_resolution_from_remote_vpc;
+};
+
+/* VPC Peering Guide, lifecycle; model/peering.h. Only an active one carries packets. */
 struct vpc_peering_connection {
 	struct object o;
 	char *vpc_id;	   /* requester's */
@@ -82,8 +86,10 @@ struct vpc_peering_connection {
 	bool accept;	   /* "Accept": input; accepted as soon as it may be */
 	int status;	   /* computed: enum peering_status */
 	char *status_message;
-	int64_t expiration_time; /* computed, Unix seconds; while pending acceptance */
-	bool allow_dns_resolution_from_requester, allow_dns_resolution_from_accepter;
+	int64_t expiration_time; /* computed, Unix seconds; while pending acceptance; 0: none */
+	int64_t status_time;	 /* computed, Unix seconds: since when it has its status */
+	/* Whether public names of this side's instances mean private addresses to the other. */
+	struct peering_options requester_options, accepter_options;
 };
 enum peering_status {
 	PEERING_PENDING_ACCEPTANCE,
@@ -220,6 +226,7 @@ struct function {
 	struct object o;
 	struct list subnet_ids; /* char *; its ENI lies in the first with a free address */
 	struct list security_group_ids;
+	bool ipv6_allowed_for_dual_stack; /* default false */
 	struct sandbox sandbox;
 	char *network_interface_id; /* computed */
 };

@@ -378,7 +378,7 @@ void object_clear_ref(struct object *o, const char *id)
 	field_for_each (f, o->kind->fields) {
 		void *p = field_at(f, o);
 
-		if (!(f->flags & (WEAK | COMPUTED)))
+		if (!(f->flags & (WEAK | COMPUTED)) || (f->flags & DANGLES))
 			continue;
 		if (f->type == T_REF && *(char **)p && !strcmp(*(char **)p, id))
 			value_clear(f, p);

@@ -150,6 +150,8 @@ const char *model_object_vpc(const struct model *m, const struct object *o)
 		return AS_CONST(route_table, o)->vpc_id;
 	case KIND_INTERNET_GATEWAY:
 		return AS_CONST(internet_gateway, o)->vpc_id;
+	case KIND_EGRESS_ONLY_INTERNET_GATEWAY:
+		return AS_CONST(egress_only_internet_gateway, o)->vpc_id;
 	case KIND_SECURITY_GROUP:
 		return AS_CONST(security_group, o)->vpc_id;
 	case KIND_NETWORK_ACL:

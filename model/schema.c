@@ -96,7 +96,8 @@ struct json *kind_json_schema(const struct kind *k)
 /* ---- GET /v1/schema ---- */
 
 static const char *const flag_names[] = {"Required", "Immutable", "Computed",  "UniqueRef",
-					 "Cascade",  "Weak",	  "Allocated", "Column"};
+					 "Cascade",  "Weak",	  "Allocated", "Column",
+					 "Dangles",  "Network",	  "Auto"};
 
 static struct json *describe_fields(const struct field *fields);
 

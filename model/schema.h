@@ -21,11 +21,14 @@ enum kind_id {
 	KIND_SUBNET,
 	KIND_ROUTE_TABLE,
 	KIND_INTERNET_GATEWAY,
+	KIND_EGRESS_ONLY_INTERNET_GATEWAY,
 	KIND_NAT_GATEWAY,
+	KIND_VPC_PEERING_CONNECTION,
 	KIND_ELASTIC_IP,
 	KIND_SECURITY_GROUP,
 	KIND_SECURITY_GROUP_RULE,
 	KIND_NETWORK_ACL,
+	KIND_PREFIX_LIST,
 	KIND_NETWORK_INTERFACE,
 	KIND_INSTANCE,
 	KIND_FUNCTION,
@@ -62,7 +65,15 @@ enum field_flags {
 		    * otherwise it is cleared. So is a COMPUTED reference */
 	ALLOCATED = 64, /* may be given; chosen by the daemon if absent; immutable afterwards */
 	COLUMN = 128,	/* a column of the table that `list` prints; otherwise only -o wide */
+	DANGLES = 256,	/* with WEAK: the value stays when its target goes (a stale rule) */
+	NETWORK = 512,	/* a block with host bits set is refused, not cleared of them */
+	AUTO = 1024,	/* a block or address may be "auto" (CIDR_AUTO, IP_AUTO): check() chooses */
 };
+
+/* The length of a block, and the family of an address, that was given as "auto". They never leave a
+ * check(). */
+#define CIDR_AUTO 255
+#define IP_AUTO	  255
 
 struct list { /* items are packed: item i lies at v + i * elem size */
 	size_t n;

@@ -4,6 +4,7 @@
 #include "model/store.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "model/event.h"
 #include "model/object.h"
@@ -11,6 +12,23 @@
 #include "model/types.h"
 
 #define META_PREFIX "daemon/" /* keys that are not the store's own */
+
+static unsigned or_default(unsigned given, unsigned def)
+{
+	return given ? given : def;
+}
+
+static void quotas_default(struct quotas *to, const struct quotas *from)
+{
+	static const struct quotas none;
+
+	from = from ? from : &none;
+	to->rules_per_group = or_default(from->rules_per_group, 60);
+	to->groups_per_interface = or_default(from->groups_per_interface, 5);
+	to->entries_per_acl = or_default(from->entries_per_acl, 20);
+	to->routes_per_table = or_default(from->routes_per_table, 50);
+	to->addresses_per_interface = or_default(from->addresses_per_interface, 50);
+}
 
 static int config_copy(struct store_config *to, const struct store_config *from)
 {
@@ -23,6 +41,11 @@ static int config_copy(struct store_config *to, const struct store_config *from)
 		to->pool = from->pool;
 	else
 		cidr_parse("198.51.100.0/24", &to->pool);
+	if (from && ip_is_set(&from->ipv6_pool.ip))
+		to->ipv6_pool = from->ipv6_pool;
+	else
+		cidr_parse("2001:db8:1000::/36", &to->ipv6_pool);
+	quotas_default(&to->quotas, from ? &from->quotas : NULL);
 	return to->account && to->region ? 0 : -ENOMEM;
 }
 
@@ -134,6 +157,17 @@ const struct model *store_model(const struct store *s)
 uint64_t store_revision(const struct store *s)
 {
 	return s->revision;
+}
+
+void store_set_clock(struct store *s, int64_t (*now)(void *arg), void *arg)
+{
+	s->clock = now;
+	s->clock_arg = arg;
+}
+
+int64_t store_now(const struct store *s)
+{
+	return s->clock ? s->clock(s->clock_arg) : time(NULL);
 }
 
 const struct store_config *store_configuration(const struct store *s)

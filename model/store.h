@@ -11,10 +11,21 @@ struct store;
 struct model;
 struct txn;
 
+/* Per object; 0: AWS's default. EC2 lets people ask for more, up to the maximum. */
+struct quotas {
+	unsigned rules_per_group;      /* of each direction and family: 60 */
+	unsigned groups_per_interface; /* 5, at most 16; product with the former <= 1000 */
+	unsigned entries_per_acl;  /* of each direction and family, the final deny too: 20, 40 */
+	unsigned routes_per_table; /* of each family: 50, 1000 */
+	unsigned addresses_per_interface; /* of each family: 50 */
+};
+
 struct store_config {
-	const char *account; /* NULL: 123456789012 */
-	const char *region;  /* NULL: us-east-1 */
-	struct cidr pool;    /* elastic IPs; unset: 198.51.100.0/24 */
+	const char *account;   /* NULL: 123456789012 */
+	const char *region;    /* NULL: us-east-1 */
+	struct cidr pool;      /* elastic IPs; unset: 198.51.100.0/24 */
+	struct cidr ipv6_pool; /* VPCs' IPv6 blocks by "auto"; unset: 2001:db8:1000::/36 */
+	struct quotas quotas;
 };
 
 #define STORE_EVENTS_KEPT 10000
@@ -26,6 +37,9 @@ void store_close(struct store *s);
 
 const struct model *store_model(const struct store *s);
 uint64_t store_revision(const struct store *s);
+/* What the time is, in Unix seconds, for CreateTime and what expires; unset: time(). */
+void store_set_clock(struct store *s, int64_t (*now)(void *arg), void *arg);
+int64_t store_now(const struct store *s);
 const struct store_config *store_configuration(const struct store *s); /* defaults filled in */
 
 /* ---- reading the model; objects belong to it and live until the next commit ---- */
@@ -48,6 +62,9 @@ void model_referrers(const struct model *m, const char *id, enum kind_id kind,
 int model_resolve(const struct model *m, enum kind_id kind, const char *text, const char *scope_vpc,
 		  const struct object **ret, struct err *e);
 
+/* The blocks of a VPC, IPv4 (the primary one first), then IPv6. False: there is no i-th. */
+bool vpc_block(const struct vpc *v, size_t i, struct cidr *ret);
+
 /* Relations that plan and checks both need. NULL where absent. */
 const struct vpc *model_subnet_vpc(const struct model *m, const struct subnet *s);
 const struct route_table *model_subnet_route_table(const struct model *m, const struct subnet *s);
@@ -62,6 +79,17 @@ const struct elastic_ip *model_address_elastic_ip(const struct model *m, const c
 						  const struct ip *private_ip);
 /* Is it the interface's primary or a secondary private IPv4 address? */
 bool eni_has_address(const struct network_interface *eni, const struct ip *ip);
+/* The table that routes what comes in by an internet gateway. */
+const struct route_table *model_gateway_route_table(const struct model *m, const char *gateway_id);
+/* Has a route a target that can carry packets? Otherwise it is a blackhole. */
+bool model_route_active(const struct model *m, const struct route_table *rtb,
+			const struct route *r);
+/* "acl-…/ingress/100": an entry by a name of its own. Returns buf. */
+#define ACL_ENTRY_ID_LEN 40
+const char *network_acl_entry_id(const struct network_acl *acl, const struct network_acl_entry *en,
+				 char buf[ACL_ENTRY_ID_LEN]);
+/* Refers to a group that is gone or no longer in a peered VPC: it matches nobody. */
+bool security_group_rule_is_stale(const struct model *m, const struct security_group_rule *r);
 const char *model_object_vpc(const struct model *m, const struct object *o); /* its VPC's id */
 
 /* ---- changing it: all or nothing ---- */

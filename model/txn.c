@@ -265,7 +265,7 @@ static struct object *object_begin(const struct txn *t, const struct kind *k)
 
 	if (!o)
 		return NULL;
-	o->created = time(NULL);
+	o->created = store_now(t->store);
 	o->account = strdup(cfg->account);
 	o->region = strdup(cfg->region);
 	o->lab = t->lab ? strdup(t->lab) : NULL;
@@ -381,7 +381,7 @@ static int referrers(struct txn *t, const char *id, struct referrer **ret, size_
 			memcpy(v[n++].id, o->id, sizeof(o->id));
 		v[n - 1].goes |= !!(q->flags & CASCADE);
 		v[n - 1].blocks |= !lets_go(q);
-		v[n - 1].clears |= lets_go(q) && !q->in_record;
+		v[n - 1].clears |= lets_go(q) && !q->in_record && !(q->flags & DANGLES);
 	}
 	*ret_n = n;
 	return 0;

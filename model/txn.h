@@ -15,6 +15,8 @@ struct store {
 	struct txn *txn; /* the open one */
 	store_commit_fn *on_commit;
 	void *on_commit_arg;
+	int64_t (*clock)(void *arg); /* NULL: time() */
+	void *clock_arg;
 };
 
 #endif

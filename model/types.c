@@ -268,8 +268,13 @@ static int ip_value_parse(const struct field *f, const struct json *j, void *p, 
 {
 	const char *s = json_str(j);
 
+	if (s && (f->flags & AUTO) && !strcmp(s, "auto")) {
+		*(struct ip *)p = (struct ip){.family = IP_AUTO};
+		return 0;
+	}
 	if (!s || ip_parse(s, p))
-		return value_refuse(j, e, "an IP address such as 10.0.0.5");
+		return value_refuse(j, e, "an IP address such as 10.0.0.5%s",
+				    f->flags & AUTO ? ", or \"auto\"" : "");
 	return 0;
 }
 
@@ -287,7 +292,7 @@ static int ip_value_compare(const struct field *f, const void *a, const void *b)
 
 static void ip_schema(const struct field *f, struct json *out)
 {
-	pattern_schema(out, "^[0-9A-Fa-f:.]+$");
+	pattern_schema(out, f->flags & AUTO ? "^([0-9A-Fa-f:.]+|auto)$" : "^[0-9A-Fa-f:.]+$");
 }
 
 /* Host bits are cleared, as EC2 does (VPC User Guide, vpc-cidr-blocks). */
@@ -296,8 +301,20 @@ static int cidr_value_parse(const struct field *f, const struct json *j, void *p
 	const char *s = json_str(j);
 	struct cidr c;
 
+	if (s && (f->flags & AUTO) && !strcmp(s, "auto")) {
+		*(struct cidr *)p = (struct cidr){.len = CIDR_AUTO};
+		return 0;
+	}
 	if (!s || cidr_parse(s, &c))
-		return value_refuse(j, e, "an address range such as 10.0.0.0/16");
+		return value_refuse(j, e, "an address range such as 10.0.0.0/16%s",
+				    f->flags & AUTO ? ", or \"auto\"" : "");
+	if ((f->flags & NETWORK) && !cidr_is_canonical(&c)) {
+		char text[CIDR_STRLEN];
+
+		c = cidr_canonical(&c);
+		return value_refuse(j, e, "a network address: host bits are set, %s has none",
+				    cidr_format(&c, text));
+	}
 	*(struct cidr *)p = cidr_canonical(&c);
 	return 0;
 }
@@ -316,7 +333,8 @@ static int cidr_value_compare(const struct field *f, const void *a, const void *
 
 static void cidr_schema(const struct field *f, struct json *out)
 {
-	pattern_schema(out, "^[0-9A-Fa-f:.]+/[0-9]{1,3}$");
+	pattern_schema(out, f->flags & AUTO ? "^([0-9A-Fa-f:.]+/[0-9]{1,3}|auto)$"
+					    : "^[0-9A-Fa-f:.]+/[0-9]{1,3}$");
 }
 
 static int mac_value_parse(const struct field *f, const struct json *j, void *p, struct err *e)
@@ -586,4 +604,9 @@ bool value_is_set(const struct field *f, const void *p)
 				return true;
 		return false;
 	}
+}
+
+bool value_is_absent(const struct field *f, const void *p)
+{
+	return f->oneof && (f->type == T_BOOL ? !*(const bool *)p : !value_is_set(f, p));
 }

@@ -35,6 +35,8 @@ void value_format(const struct field *f, const void *p, struct buf *b);
 /* From the text of .def: JSON for lists, maps and records, the plain value otherwise. */
 int value_parse_text(const struct field *f, const char *text, void *p, struct err *e);
 bool value_is_set(const struct field *f, const void *p);
+/* A bool that excludes others (.oneof) is absent when false: neither counted nor printed. */
+bool value_is_absent(const struct field *f, const void *p);
 struct json *value_schema(const struct field *f);
 
 /* The fields of a struct at base: objects and records alike. */

@@ -84,33 +84,6 @@ size_t count_referrers(const struct model *m, const char *id, enum kind_id kind,
 
 /* ---- addresses and ports ---- */
 
-typedef bool cidr_relation(const struct cidr *block, const struct cidr *c);
-
-static bool some_block(const struct vpc *v, cidr_relation *holds, const struct cidr *c)
-{
-	const struct cidr *more = v->secondary_cidr_blocks.v;
-	bool found = holds(&v->cidr_block, c);
-
-	for (size_t i = 0; !found && i < v->secondary_cidr_blocks.n; i++)
-		found = holds(&more[i], c);
-	return found;
-}
-
-static bool cidr_equal(const struct cidr *a, const struct cidr *b)
-{
-	return !cidr_cmp(a, b);
-}
-
-bool vpc_contains(const struct vpc *v, const struct cidr *c)
-{
-	return some_block(v, cidr_contains, c);
-}
-
-bool vpc_has_block(const struct vpc *v, const struct cidr *c)
-{
-	return some_block(v, cidr_equal, c);
-}
-
 static int icmp_check(int64_t type, int64_t code, const char *err_code, struct err *e)
 {
 	if (type > 255 || code > 255)
@@ -168,14 +141,14 @@ static int group_default(struct txn *t, const char *vpc_id, struct list *groups,
 int groups_check(struct txn *t, const char *vpc_id, struct list *groups, const char *field,
 		 struct err *e)
 {
+	unsigned max = store_configuration(txn_store(t))->quotas.groups_per_interface;
 	char **ids = groups->v;
 
 	if (!groups->n)
 		return group_default(t, vpc_id, groups, e);
-	if (groups->n > GROUPS_PER_ENI)
+	if (groups->n > max)
 		return err_set(e, -ENOSPC, "SecurityGroupsPerInterfaceLimitExceeded", field,
-			       "%zu groups: an interface has at most %d", groups->n,
-			       GROUPS_PER_ENI);
+			       "%zu groups: an interface has at most %u", groups->n, max);
 	for (size_t i = 0; i < groups->n; i++) {
 		const struct object *sg = model_get(txn_model(t), ids[i]);
 
@@ -192,31 +165,63 @@ int groups_check(struct txn *t, const char *vpc_id, struct list *groups, const c
 	return 0;
 }
 
-int interface_make(struct txn *t, const char *holder, const char *subnet_id, int type,
-		   const struct ip *address, const struct list *groups,
-		   struct network_interface **ret, struct err *e)
+static const struct field addresses_field = {
+	.name = "Addresses", .type = T_LIST, .size = sizeof(struct list), .elem = &elem_ip};
+
+int addresses_copy(const struct list *from, struct list *to, struct err *e)
+{
+	value_clear(&addresses_field, to);
+	return value_copy(&addresses_field, from, to) ? err_sys(e, -ENOMEM, "addresses") : 0;
+}
+
+/* "auto" is printed as such, for the interface's own check. */
+static struct json *addresses_print(const struct list *l)
+{
+	struct json *out = json_new_arr();
+	const struct ip *v = l->v;
+	char text[IP_STRLEN];
+
+	for (size_t i = 0; i < l->n; i++)
+		json_append(out,
+			    json_new_str(v[i].family == IP_AUTO ? "auto" : ip_format(&v[i], text)));
+	return out;
+}
+
+static struct json *interface_spec(const struct interface_input *in)
 {
 	struct json *spec = json_new_obj();
+	char text[IP_STRLEN];
+
+	json_set_str(spec, "SubnetId", in->subnet_id);
+	if (in->address && ip_is_set(in->address))
+		json_set_str(spec, "PrivateIpAddress", ip_format(in->address, text));
+	if (in->secondary && in->secondary->n)
+		json_set(spec, "SecondaryPrivateIpAddresses", addresses_print(in->secondary));
+	if (in->ipv6 && in->ipv6->n)
+		json_set(spec, "Ipv6Addresses", addresses_print(in->ipv6));
+	if (in->groups && in->groups->n)
+		json_set(spec, "Groups", value_print(&groups_field, in->groups));
+	return spec;
+}
+
+int interface_make(struct txn *t, const struct interface_input *in, struct network_interface **ret,
+		   struct err *e)
+{
 	struct network_interface *eni;
 	const struct object *o;
-	char text[IP_STRLEN];
-	int rc;
+	int rc = create_along(t, KIND_NETWORK_INTERFACE, interface_spec(in), &o, e);
 
-	json_set_str(spec, "SubnetId", subnet_id);
-	if (address && ip_is_set(address))
-		json_set_str(spec, "PrivateIpAddress", ip_format(address, text));
-	if (groups && groups->n)
-		json_set(spec, "Groups", value_print(&groups_field, groups));
-	rc = create_along(t, KIND_NETWORK_INTERFACE, spec, &o, e);
 	if (rc)
 		return rc;
 	eni = EDIT(network_interface, t, o->id, e);
 	if (!eni)
 		return -ENOMEM;
-	eni->interface_type = type;
-	if (type == INTERFACE_NAT_GATEWAY)
+	eni->interface_type = in->type;
+	if (in->type == INTERFACE_NAT_GATEWAY)
 		value_clear(&groups_field, &eni->groups);
-	rc = text_set(&eni->attachment_id, holder, e);
+	if (in->type != INTERFACE_INTERFACE && !(in->ipv6 && in->ipv6->n))
+		value_clear(&addresses_field, &eni->ipv6_addresses);
+	rc = text_set(&eni->attachment_id, in->holder, e);
 	if (!rc)
 		rc = text_set(&eni->status, "in-use", e);
 	*ret = eni;

@@ -10,7 +10,8 @@
 extern const struct kind vpc_kind, subnet_kind, route_table_kind, internet_gateway_kind,
 	nat_gateway_kind, elastic_ip_kind, security_group_kind, security_group_rule_kind,
 	network_acl_kind, network_interface_kind, instance_kind, function_kind, internet_host_kind,
-	hosted_zone_kind, record_set_kind;
+	hosted_zone_kind, record_set_kind, prefix_list_kind, egress_only_internet_gateway_kind,
+	vpc_peering_connection_kind;
 
 /* Replaces an owned string; NULL clears. -ENOMEM leaves it. */
 int text_set(char **p, const char *value, struct err *e);
@@ -35,6 +36,26 @@ size_t count_referrers(const struct model *m, const char *id, enum kind_id kind,
 /* Does one of the VPC's blocks contain c, or equal it? */
 bool vpc_contains(const struct vpc *v, const struct cidr *c);
 bool vpc_has_block(const struct vpc *v, const struct cidr *c);
+/* Have they a block in common, even in part? Then these two. */
+bool vpcs_overlap(const struct vpc *a, const struct vpc *b, struct cidr *ret_a, struct cidr *ret_b);
+/* Ranges, number and neighbours of its blocks; chooses an IPv6 block that is "auto". */
+int vpc_blocks_check(struct txn *t, const struct vpc *old, struct vpc *v, struct err *e);
+
+/* ---- peering: model/peering.h ---- */
+
+extern const char *const peering_status_names[];
+int peering_set_status(struct txn *t, struct vpc_peering_connection *p, enum peering_status status,
+		       const char *message, struct err *e);
+
+/* A rule for all protocols: peer is the field that names its peers ("CidrIpv6"). */
+int group_rule_add(struct txn *t, const char *group_id, bool egress, const char *peer,
+		   const char *value, struct err *e);
+
+/* Would the quotas of what refers to a prefix list hold if it were as `as` says? */
+int group_size_check(struct txn *t, const char *group_id, const struct prefix_list *as,
+		     struct err *e);
+int route_table_size_check(struct txn *t, const struct route_table *rtb,
+			   const struct prefix_list *as, const char *field, struct err *e);
 
 /* Ports of a rule by protocol: checks and normalises (-1 means all; a missing end is the begin). */
 int ports_check(int protocol, int64_t *from, int64_t *to, const char *code, struct err *e);
@@ -43,16 +64,40 @@ int ports_check(int protocol, int64_t *from, int64_t *to, const char *code, stru
 bool security_group_rule_equal(const struct security_group_rule *a,
 			       const struct security_group_rule *b);
 
-/* Group ids of an interface: empty becomes the VPC's default group; all of that VPC, at most 5. */
-#define GROUPS_PER_ENI 5
+/* Group ids of an interface: empty becomes the VPC's default group; all of that VPC, not too many.
+ */
 int groups_check(struct txn *t, const char *vpc_id, struct list *groups, const char *field,
 		 struct err *e);
 int ids_copy(const struct list *from, struct list *to, struct err *e); /* to is replaced */
 
-/* Makes an interface of that type for `holder`; groups and address may be NULL. */
-int interface_make(struct txn *t, const char *holder, const char *subnet_id, int type,
-		   const struct ip *address, const struct list *groups,
-		   struct network_interface **ret, struct err *e);
+/* ---- addresses of an interface ---- */
+
+bool addresses_have(const struct list *l, const struct ip *ip);
+/* Checks the lists that an interface of s is to have and chooses what is "auto": what `old` has
+ * stays where it may. old NULL: a new one. */
+int addresses_check(struct txn *t, const struct subnet *s, const struct network_interface *old,
+		    const struct ip *primary, struct list *secondary, struct list *ipv6,
+		    struct err *e);
+int addresses_add_auto(struct list *l, struct err *e);
+/* Elastic IPs of private addresses that the interface has no more are free again. */
+int addresses_release(struct txn *t, const struct network_interface *eni, struct err *e);
+int addresses_copy(const struct list *from, struct list *to, struct err *e); /* to is replaced */
+
+/* What an interface is made with; NULL and unset: its subnet's default. */
+struct interface_input {
+	const char *holder, *subnet_id;
+	enum interface_type type;
+	const struct ip *address;
+	const struct list *secondary, *ipv6, *groups;
+};
+
+/* An instance's record of its interface's groups and addresses. */
+int instance_follow(struct instance *i, const struct network_interface *eni, struct err *e);
+
+/* Makes an interface for its holder. A NAT gateway's has no groups; only one of type interface
+ * takes part in its subnet's AssignIpv6AddressOnCreation. */
+int interface_make(struct txn *t, const struct interface_input *in, struct network_interface **ret,
+		   struct err *e);
 
 /* ---- sandboxes ---- */
 

@@ -3,6 +3,7 @@
  * subnets (Lambda Developer Guide, configuration-vpc).
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "model/ipam.h"
@@ -17,6 +18,8 @@ static const struct field fields[] = {
 	      .elem = &elem_subnet, .help = "Subnets; its interface lies in the first with room"),
 	FIELD(function, security_group_ids, "SecurityGroupIds", .elem = &elem_group,
 	      .help = "Security groups; empty: the VPC's default group"),
+	FIELD(function, ipv6_allowed_for_dual_stack, "Ipv6AllowedForDualStack", .def = "false",
+	      .help = "Whether its interface has an IPv6 address too"),
 	SANDBOX_FIELDS(function),
 	REF(function, network_interface_id, "NetworkInterfaceId", KIND_NETWORK_INTERFACE,
 	    .flags = COMPUTED, .help = "Its interface"),
@@ -41,20 +44,44 @@ static int subnets_check(struct txn *t, const struct function *f, struct err *e)
 			return err_set(e, -EINVAL, "InvalidParameterValue", "SubnetIds",
 				       "subnets %s and %s are of different VPCs", first->o.id,
 				       subnet_at(m, f, i)->o.id);
+	/* Lambda Developer Guide, configuration-vpc: only with dual-stack subnets. */
+	for (size_t i = 0; f->ipv6_allowed_for_dual_stack && i < f->subnet_ids.n; i++)
+		if (!ip_is_set(&subnet_at(m, f, i)->ipv6_cidr_block.ip))
+			return err_set(e, -EINVAL, "InvalidParameterValue",
+				       "Ipv6AllowedForDualStack", "subnet %s has no IPv6 block",
+				       subnet_at(m, f, i)->o.id);
 	return 0;
+}
+
+/* Its interface gets an IPv6 address, or loses it. */
+static int update_ipv6(struct txn *t, struct network_interface *eni, bool wanted, struct err *e)
+{
+	const struct subnet *s = AS_CONST(subnet, model_get(txn_model(t), eni->subnet_id));
+	struct list ipv6 = {0}, secondary = {0};
+	int rc = wanted ? addresses_add_auto(&ipv6, e) : 0;
+
+	if (!rc)
+		rc = addresses_check(t, s, eni, &eni->private_ip_address, &secondary, &ipv6, e);
+	if (!rc)
+		rc = addresses_copy(&ipv6, &eni->ipv6_addresses, e);
+	free(ipv6.v);
+	return rc;
 }
 
 static int update_interface(struct txn *t, const struct function *old, const struct function *f,
 			    struct err *e)
 {
 	const struct field *groups = field_find(fields, "SecurityGroupIds");
+	bool stack = old->ipv6_allowed_for_dual_stack != f->ipv6_allowed_for_dual_stack;
 	struct network_interface *eni;
+	int rc;
 
 	if (!f->network_interface_id ||
-	    !value_compare(groups, &old->security_group_ids, &f->security_group_ids))
+	    (!stack && !value_compare(groups, &old->security_group_ids, &f->security_group_ids)))
 		return 0;
 	eni = EDIT(network_interface, t, f->network_interface_id, e);
-	return eni ? ids_copy(&f->security_group_ids, &eni->groups, e) : -ENOMEM;
+	rc = eni ? ids_copy(&f->security_group_ids, &eni->groups, e) : -ENOMEM;
+	return rc || !stack ? rc : update_ipv6(t, eni, f->ipv6_allowed_for_dual_stack, e);
 }
 
 static int check(struct txn *t, const struct object *old, struct object *new, struct err *e)
@@ -76,14 +103,19 @@ static int created(struct txn *t, struct object *o, struct err *e)
 {
 	struct function *f = AS(function, o);
 	const struct model *m = txn_model(t);
+	struct interface_input in = {
+		.holder = o->id, .type = INTERFACE_LAMBDA, .groups = &f->security_group_ids};
+	struct ip automatic = {.family = IP_AUTO};
+	struct list ipv6 = {1, &automatic};
 	struct network_interface *eni;
 	size_t i = 0;
 	int rc;
 
 	while (i + 1 < f->subnet_ids.n && !ipam_subnet_free(m, subnet_at(m, f, i)))
 		i++;
-	rc = interface_make(t, o->id, subnet_at(m, f, i)->o.id, INTERFACE_LAMBDA, NULL,
-			    &f->security_group_ids, &eni, e);
+	in.subnet_id = subnet_at(m, f, i)->o.id;
+	in.ipv6 = f->ipv6_allowed_for_dual_stack ? &ipv6 : NULL;
+	rc = interface_make(t, &in, &eni, e);
 	if (rc == -ENOSPC && e)
 		snprintf(e->field, sizeof(e->field), "SubnetIds");
 	if (rc)
@@ -107,10 +139,13 @@ static void derive(const struct model *m, const struct object *o, struct json *o
 	char text[IP_STRLEN];
 
 	json_set_str(out, "VpcId", vpc);
-	if (eni)
-		json_set_str(
-			out, "PrivateIpAddress",
-			ip_format(&AS_CONST(network_interface, eni)->private_ip_address, text));
+	if (!eni)
+		return;
+	json_set_str(out, "PrivateIpAddress",
+		     ip_format(&AS_CONST(network_interface, eni)->private_ip_address, text));
+	if (AS_CONST(network_interface, eni)->ipv6_addresses.n)
+		json_set_str(out, "Ipv6Address",
+			     ip_format(AS_CONST(network_interface, eni)->ipv6_addresses.v, text));
 }
 
 const struct kind function_kind = {

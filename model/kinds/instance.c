@@ -11,6 +11,10 @@ static const struct field fields[] = {
 	    .help = "Subnet of its interface"),
 	FIELD(instance, private_ip_address, "PrivateIpAddress", .flags = ALLOCATED | COLUMN,
 	      .help = "Address; absent: the lowest free one"),
+	FIELD(instance, secondary_private_ip_addresses, "SecondaryPrivateIpAddresses",
+	      .elem = &elem_ip_auto, .help = "Further addresses; auto: the lowest free one"),
+	FIELD(instance, ipv6_addresses, "Ipv6Addresses", .elem = &elem_ip_auto,
+	      .help = "IPv6 addresses; auto: the lowest free one"),
 	FIELD(instance, security_group_ids, "SecurityGroupIds", .elem = &elem_group,
 	      .help = "Security groups; empty: the VPC's default group"),
 	FIELD(instance, source_dest_check, "SourceDestCheck", .def = "true",
@@ -21,26 +25,53 @@ static const struct field fields[] = {
 	{0},
 };
 
-/* Groups and check of the record become those of the interface. */
-static int update_interface(struct txn *t, const struct instance *i, struct err *e)
+int instance_follow(struct instance *i, const struct network_interface *eni, struct err *e)
+{
+	int rc = ids_copy(&eni->groups, &i->security_group_ids, e);
+
+	if (!rc)
+		rc = addresses_copy(&eni->secondary_private_ip_addresses,
+				    &i->secondary_private_ip_addresses, e);
+	return rc ? rc : addresses_copy(&eni->ipv6_addresses, &i->ipv6_addresses, e);
+}
+
+/* Groups, addresses and check of the record become those of the interface. */
+static int update_interface(struct txn *t, struct instance *i, const struct subnet *s,
+			    struct err *e)
 {
 	struct network_interface *eni;
+	int rc;
 
 	if (!i->network_interface_id)
 		return 0;
 	eni = EDIT(network_interface, t, i->network_interface_id, e);
 	if (!eni)
 		return -ENOMEM;
+	rc = addresses_check(t, s, eni, &eni->private_ip_address,
+			     &i->secondary_private_ip_addresses, &i->ipv6_addresses, e);
 	eni->source_dest_check = i->source_dest_check;
-	return ids_copy(&i->security_group_ids, &eni->groups, e);
+	if (!rc)
+		rc = ids_copy(&i->security_group_ids, &eni->groups, e);
+	if (!rc)
+		rc = addresses_copy(&i->secondary_private_ip_addresses,
+				    &eni->secondary_private_ip_addresses, e);
+	if (!rc)
+		rc = addresses_copy(&i->ipv6_addresses, &eni->ipv6_addresses, e);
+	return rc ? rc : addresses_release(t, eni, e);
 }
 
 static bool interface_differs(const struct instance *old, const struct instance *new)
 {
-	const struct field *groups = field_find(fields, "SecurityGroupIds");
+	const char *const names[] = {"SecurityGroupIds", "SecondaryPrivateIpAddresses",
+				     "Ipv6Addresses", "SourceDestCheck"};
 
-	return old->source_dest_check != new->source_dest_check ||
-	       value_compare(groups, &old->security_group_ids, &new->security_group_ids);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const struct field *f = field_find(fields, names[i]);
+
+		if (value_compare(f, field_at_const(f, old), field_at_const(f, new)))
+			return true;
+	}
+	return false;
 }
 
 static int check(struct txn *t, const struct object *old, struct object *new, struct err *e)
@@ -54,7 +85,7 @@ static int check(struct txn *t, const struct object *old, struct object *new, st
 	if (!rc)
 		rc = sandbox_check(&i->sandbox, e);
 	if (!rc && old && interface_differs(AS_CONST(instance, old), i))
-		rc = update_interface(t, i, e);
+		rc = update_interface(t, i, s, e);
 	return rc;
 }
 
@@ -80,9 +111,14 @@ static int created(struct txn *t, struct object *o, struct err *e)
 	struct instance *i = AS(instance, o);
 	const struct subnet *s = AS_CONST(subnet, model_get(txn_model(t), i->subnet_id));
 	bool public = s->map_public_ip_on_launch;
+	const struct interface_input in = {.holder = o->id,
+					   .subnet_id = i->subnet_id,
+					   .address = &i->private_ip_address,
+					   .secondary = &i->secondary_private_ip_addresses,
+					   .ipv6 = &i->ipv6_addresses,
+					   .groups = &i->security_group_ids};
 	struct network_interface *eni;
-	int rc = interface_make(t, o->id, i->subnet_id, INTERFACE_INTERFACE, &i->private_ip_address,
-				&i->security_group_ids, &eni, e);
+	int rc = interface_make(t, &in, &eni, e);
 
 	if (rc)
 		return rc;
@@ -91,7 +127,9 @@ static int created(struct txn *t, struct object *o, struct err *e)
 	if (!i)
 		return -ENOMEM;
 	i->private_ip_address = eni->private_ip_address;
-	rc = text_set(&i->network_interface_id, eni->o.id, e);
+	rc = instance_follow(i, eni, e);
+	if (!rc)
+		rc = text_set(&i->network_interface_id, eni->o.id, e);
 	return rc || !public ? rc : assign_public_ip(t, eni, e);
 }
 

@@ -38,14 +38,28 @@ static int detach_check(struct txn *t, const char *id, const char *vpc_id, struc
 		   : 0;
 }
 
+/* Its route table is of the VPC that it leaves. */
+static int release_table(struct txn *t, const char *id, struct err *e)
+{
+	const struct route_table *found = model_gateway_route_table(txn_model(t), id);
+	struct route_table *rtb = found ? EDIT(route_table, t, found->o.id, e) : NULL;
+
+	if (!found)
+		return 0;
+	return rtb ? text_set(&rtb->gateway_id, NULL, e) : -ENOMEM;
+}
+
 static int check(struct txn *t, const struct object *old, struct object *new, struct err *e)
 {
 	const char *was = old ? AS_CONST(internet_gateway, old)->vpc_id : NULL;
 	const char *is = AS_CONST(internet_gateway, new)->vpc_id;
 
-	if (was && (!is || strcmp(was, is)))
-		return detach_check(t, new->id, was, e);
-	return 0;
+	int rc;
+
+	if (!was || (is && !strcmp(was, is)))
+		return 0;
+	rc = detach_check(t, new->id, was, e);
+	return rc ? rc : release_table(t, new->id, e);
 }
 
 static int deleting(struct txn *t, const struct object *o, struct err *e)

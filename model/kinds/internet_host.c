@@ -14,6 +14,8 @@ static const struct field fields[] = {
 	      .help = "Name that the public name server gives it"),
 	FIELD(internet_host, address, "Address", .flags = ALLOCATED | COLUMN,
 	      .help = "Public address; absent: the lowest free one of 203.0.113.0/24"),
+	FIELD(internet_host, ipv6_address, "Ipv6Address", .flags = IMMUTABLE | COLUMN,
+	      .help = "Public IPv6 address; absent: none"),
 	FIELD(internet_host, mac_address, "MacAddress", .flags = ALLOCATED,
 	      .help = "Hardware address"),
 	SANDBOX_FIELDS(internet_host),
@@ -88,6 +90,56 @@ static int address_check(struct txn *t, struct internet_host *h, struct err *e)
 	return 0;
 }
 
+/* The same of the simulated internet over IPv6. */
+static bool is_builtin6(const struct ip *ip)
+{
+	struct cidr own;
+
+	cidr_parse("2001:db8::/121", &own);
+	return cidr_contains_ip(&own, ip);
+}
+
+static const struct object *holder6(const struct model *m, const struct ip *ip)
+{
+	model_for_each (o, m, KIND_INTERNET_HOST)
+		if (!ip_cmp(&AS_CONST(internet_host, o)->ipv6_address, ip))
+			return o;
+	model_for_each (o, m, KIND_VPC) {
+		const struct cidr *block = &AS_CONST(vpc, o)->ipv6_cidr_block;
+
+		if (ip_is_set(&block->ip) && cidr_contains_ip(block, ip))
+			return o;
+	}
+	return NULL;
+}
+
+static int ipv6_check(struct txn *t, const struct internet_host *h, struct err *e)
+{
+	const struct cidr *pool = &store_configuration(txn_store(t))->ipv6_pool;
+	char text[IP_STRLEN], range[CIDR_STRLEN];
+	const struct object *other;
+	struct cidr global;
+
+	if (!ip_is_set(&h->ipv6_address))
+		return 0;
+	ip_format(&h->ipv6_address, text);
+	cidr_parse("2000::/3", &global);
+	if (h->ipv6_address.family != AF_INET6 || !cidr_contains_ip(&global, &h->ipv6_address))
+		return err_set(e, -EINVAL, "InvalidParameterValue", "Ipv6Address",
+			       "%s is no public IPv6 address: they lie in 2000::/3", text);
+	if (cidr_contains_ip(pool, &h->ipv6_address))
+		return err_set(e, -EINVAL, "InvalidParameterValue", "Ipv6Address",
+			       "%s is of the VPCs' pool %s", text, cidr_format(pool, range));
+	if (is_builtin6(&h->ipv6_address))
+		return err_set(e, -EEXIST, "InvalidIPAddress.InUse", "Ipv6Address",
+			       "%s is the simulated internet's own (2001:db8::/121)", text);
+	other = holder6(txn_model(t), &h->ipv6_address);
+	return other ? err_set(e, -EEXIST, "InvalidIPAddress.InUse", "Ipv6Address",
+			       "%s is %s %s's already", text, other->kind->name,
+			       other->name ? other->name : other->id)
+		     : 0;
+}
+
 static int name_check(struct txn *t, struct internet_host *h, struct err *e)
 {
 	int rc;
@@ -115,6 +167,8 @@ static int check(struct txn *t, const struct object *old, struct object *new, st
 
 	if (!rc && !old)
 		rc = address_check(t, h, e);
+	if (!rc && !old)
+		rc = ipv6_check(t, h, e);
 	if (!memcmp(&h->mac_address, &none, sizeof(none)))
 		h->mac_address = ipam_mac(new->id);
 	return rc ? rc : sandbox_check(&h->sandbox, e);

@@ -91,7 +91,6 @@ static int wish_check(const struct model *m, const struct subnet *s, const struc
 {
 	char text[IP_STRLEN];
 	bool twice = !ip_cmp(wish(nat, i), &nat->private_ip_address);
-	int rc;
 
 	for (size_t j = 0; j < i; j++)
 		twice = twice || !ip_cmp(wish(nat, j), wish(nat, i));
@@ -100,10 +99,7 @@ static int wish_check(const struct model *m, const struct subnet *s, const struc
 			       "%s is given twice", ip_format(wish(nat, i), text));
 	if (own && eni_has_address(own, wish(nat, i)))
 		return 0;
-	rc = ipam_subnet_check(m, s, wish(nat, i), e);
-	if (rc && e)
-		strcpy(e->field, "SecondaryPrivateIpAddresses");
-	return rc;
+	return ipam_subnet_check(m, s, wish(nat, i), NULL, "SecondaryPrivateIpAddresses", e);
 }
 
 int nat_addresses_check(struct txn *t, const struct nat_gateway *was, const struct nat_gateway *nat,
@@ -118,7 +114,7 @@ int nat_addresses_check(struct txn *t, const struct nat_gateway *was, const stru
 	if (!rc)
 		rc = number_check(nat, e);
 	if (!rc && !was && ip_is_set(&nat->private_ip_address))
-		rc = ipam_subnet_check(m, s, &nat->private_ip_address, e);
+		rc = ipam_subnet_check(m, s, &nat->private_ip_address, NULL, "PrivateIpAddress", e);
 	for (size_t i = 0; !rc && i < nat->secondary_private_ip_addresses.n; i++)
 		rc = wish_check(m, s, nat, i, AS_CONST(network_interface, eni), e);
 	return rc;
@@ -202,7 +198,7 @@ static int address_pick(struct txn *t, const struct nat_gateway *nat, struct ip 
 			*ret = *wish(nat, i);
 			return 0;
 		}
-	return ipam_subnet_pick(m, AS_CONST(subnet, model_get(m, nat->subnet_id)), ret, e);
+	return ipam_subnet_pick(m, AS_CONST(subnet, model_get(m, nat->subnet_id)), NULL, ret, e);
 }
 
 /* One secondary address more; eip_id: of a public gateway. */

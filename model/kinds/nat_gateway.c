@@ -116,13 +116,16 @@ static int created(struct txn *t, struct object *o, struct err *e)
 {
 	struct nat_gateway *nat = AS(nat_gateway, o);
 	const char *message, *code = obstacle(txn_model(t), nat, &message);
+	const struct interface_input in = {.holder = o->id,
+					   .subnet_id = nat->subnet_id,
+					   .type = INTERFACE_NAT_GATEWAY,
+					   .address = &nat->private_ip_address};
 	struct network_interface *eni;
 	int rc;
 
 	if (code)
 		return fail(t, o->id, code, message, e);
-	rc = interface_make(t, o->id, nat->subnet_id, INTERFACE_NAT_GATEWAY,
-			    &nat->private_ip_address, NULL, &eni, e);
+	rc = interface_make(t, &in, &eni, e);
 	if (rc)
 		return rc;
 	nat = EDIT(nat_gateway, t, o->id, e);

@@ -1,12 +1,25 @@
 /* SPDX-License-Identifier: MIT
  * Network interface (ENI). EC2 User Guide, using-eni.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "model/ipam.h"
 #include "model/kinds/common.h"
+#include "model/types.h"
 
 static const char *const type_names[] = {"interface", "nat_gateway", "lambda", NULL};
+
+static const struct field tracking_fields[] = {
+	FIELD(connection_tracking, tcp_established_timeout, "TcpEstablishedTimeout", .def = "0",
+	      .min = 0, .max = 432000,
+	      .help = "Seconds, 60 to 432000, of an established TCP connection; 0: 432000"),
+	FIELD(connection_tracking, udp_timeout, "UdpTimeout", .def = "0", .min = 0, .max = 60,
+	      .help = "Seconds, 30 to 60, of UDP without a second exchange; 0: 30"),
+	FIELD(connection_tracking, udp_stream_timeout, "UdpStreamTimeout", .def = "0", .min = 0,
+	      .max = 180, .help = "Seconds, 60 to 180, of UDP with more than one exchange; 0: 180"),
+	{0},
+};
 
 static const struct field fields[] = {
 	REF(network_interface, subnet_id, "SubnetId", KIND_SUBNET,
@@ -14,13 +27,17 @@ static const struct field fields[] = {
 	FIELD(network_interface, private_ip_address, "PrivateIpAddress",
 	      .flags = ALLOCATED | COLUMN, .help = "Address; absent: the lowest free one"),
 	FIELD(network_interface, secondary_private_ip_addresses, "SecondaryPrivateIpAddresses",
-	      .flags = COMPUTED, .elem = &elem_ip, .help = "More addresses, of a NAT gateway"),
+	      .elem = &elem_ip_auto, .help = "Further addresses; auto: the lowest free one"),
+	FIELD(network_interface, ipv6_addresses, "Ipv6Addresses", .elem = &elem_ip_auto,
+	      .help = "IPv6 addresses; auto: the lowest free one"),
 	FIELD(network_interface, groups, "Groups", .elem = &elem_group,
 	      .help = "Security groups; empty: the VPC's default group"),
 	FIELD(network_interface, mac_address, "MacAddress", .flags = ALLOCATED,
 	      .help = "Hardware address"),
 	FIELD(network_interface, source_dest_check, "SourceDestCheck", .def = "true",
 	      .help = "Whether packets that are not its own are dropped"),
+	FIELD_AS(network_interface, connection_tracking, "ConnectionTrackingSpecification",
+		 T_RECORD, .fields = tracking_fields, .help = "Idle time-outs of its flows"),
 	FIELD(network_interface, interface_type, "InterfaceType", .flags = COMPUTED | COLUMN,
 	      .values = type_names, .def = "interface", .help = "What it serves"),
 	REF(network_interface, attachment_id, "AttachmentId", KIND_NONE, .flags = COMPUTED | COLUMN,
@@ -33,7 +50,29 @@ static const struct field fields[] = {
 	{0},
 };
 
-static int address_check(struct txn *t, struct network_interface *eni, const struct subnet *s,
+/* EC2 User Guide, security group connection tracking, idle timeouts. */
+static int tracking_check(const struct connection_tracking *c, struct err *e)
+{
+	const struct {
+		int64_t value, min, max;
+		const char *name;
+	} v[] = {{c->tcp_established_timeout, 60, 432000, "TcpEstablishedTimeout"},
+		 {c->udp_timeout, 30, 60, "UdpTimeout"},
+		 {c->udp_stream_timeout, 60, 180, "UdpStreamTimeout"}};
+	char field[96];
+
+	for (size_t i = 0; i < ARRAY_SIZE(v); i++) {
+		if (!v[i].value || (v[i].value >= v[i].min && v[i].value <= v[i].max))
+			continue;
+		snprintf(field, sizeof(field), "ConnectionTrackingSpecification/%s", v[i].name);
+		return err_set(e, -EINVAL, "InvalidParameterValue", field,
+			       "%lld is not from %lld to %lld seconds", (long long)v[i].value,
+			       (long long)v[i].min, (long long)v[i].max);
+	}
+	return 0;
+}
+
+static int primary_check(struct txn *t, struct network_interface *eni, const struct subnet *s,
 			 struct err *e)
 {
 	static const struct mac none;
@@ -44,11 +83,43 @@ static int address_check(struct txn *t, struct network_interface *eni, const str
 		return err_set(e, -EINVAL, "InvalidParameterValue", "MacAddress",
 			       "a multicast address is no interface's");
 	if (ip_is_set(&eni->private_ip_address))
-		return ipam_subnet_check(txn_model(t), s, &eni->private_ip_address, e);
-	return ipam_subnet_pick(txn_model(t), s, &eni->private_ip_address, e);
+		return ipam_subnet_check(txn_model(t), s, &eni->private_ip_address, NULL,
+					 "PrivateIpAddress", e);
+	return ipam_subnet_pick(txn_model(t), s, &eni->secondary_private_ip_addresses,
+				&eni->private_ip_address, e);
 }
 
-/* What the holder's record says of groups and check follows its interface. */
+static bool addresses_differ(const struct network_interface *a, const struct network_interface *b)
+{
+	const char *const names[] = {"SecondaryPrivateIpAddresses", "Ipv6Addresses"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const struct field *f = field_find(fields, names[i]);
+
+		if (value_compare(f, field_at_const(f, a), field_at_const(f, b)))
+			return true;
+	}
+	return false;
+}
+
+static int address_check(struct txn *t, const struct network_interface *old,
+			 struct network_interface *eni, const struct subnet *s, struct err *e)
+{
+	int rc = old ? 0 : primary_check(t, eni, s, e);
+
+	if (!rc && !old && !eni->ipv6_addresses.n && s->assign_ipv6_address_on_creation)
+		rc = addresses_add_auto(&eni->ipv6_addresses, e);
+	if (!rc && old && eni->interface_type != INTERFACE_INTERFACE && addresses_differ(old, eni))
+		rc = err_set(e, -EINVAL, "OperationNotPermitted", "",
+			     "the addresses of %s are %s's to change", old->o.id,
+			     old->attachment_id);
+	if (!rc)
+		rc = addresses_check(t, s, old, &eni->private_ip_address,
+				     &eni->secondary_private_ip_addresses, &eni->ipv6_addresses, e);
+	return rc || !old ? rc : addresses_release(t, eni, e);
+}
+
+/* What the holder's record says of groups, addresses and check follows its interface. */
 static int tell_holder(struct txn *t, const struct network_interface *eni, struct err *e)
 {
 	const struct object *o =
@@ -60,7 +131,7 @@ static int tell_holder(struct txn *t, const struct network_interface *eni, struc
 		if (!i)
 			return -ENOMEM;
 		i->source_dest_check = eni->source_dest_check;
-		return ids_copy(&eni->groups, &i->security_group_ids, e);
+		return instance_follow(i, eni, e);
 	}
 	if (o && o->kind->kind == KIND_FUNCTION) {
 		struct function *f = EDIT(function, t, o->id, e);
@@ -83,8 +154,10 @@ static int check(struct txn *t, const struct object *old, struct object *new, st
 	} else {
 		rc = groups_check(t, s->vpc_id, &eni->groups, "Groups", e);
 	}
-	if (!rc && !old)
-		rc = address_check(t, eni, s, e);
+	if (!rc)
+		rc = address_check(t, AS_CONST(network_interface, old), eni, s, e);
+	if (!rc)
+		rc = tracking_check(&eni->connection_tracking, e);
 	if (!rc && old)
 		rc = tell_holder(t, eni, e);
 	return rc || eni->status ? rc : text_set(&eni->status, "available", e);

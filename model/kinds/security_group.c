@@ -51,24 +51,65 @@ static int check(struct txn *t, const struct object *old, struct object *new, st
 	return object_name_default(new, sg->group_name, e);
 }
 
-static int add_rule(struct txn *t, const char *group, bool egress, const char *peer, struct err *e)
+int group_rule_add(struct txn *t, const char *group_id, bool egress, const char *peer,
+		   const char *value, struct err *e)
 {
 	struct json *spec = json_new_obj();
 
-	json_set_str(spec, "GroupId", group);
+	json_set_str(spec, "GroupId", group_id);
 	json_set_bool(spec, "IsEgress", egress);
 	json_set_str(spec, "IpProtocol", "-1");
-	json_set_str(spec, peer ? "ReferencedGroupId" : "CidrIpv4", peer ? peer : "0.0.0.0/0");
+	json_set_str(spec, peer, value);
 	return create_along(t, KIND_SECURITY_GROUP_RULE, spec, NULL, e);
 }
 
-/* Everything may leave; into the default group its own members may come. */
+/* Everything may leave, over IPv6 where the VPC has it; into the default group its own members may
+ * come. */
 static int created(struct txn *t, struct object *o, struct err *e)
 {
-	bool is_default = !strcmp(AS(security_group, o)->group_name, "default");
-	int rc = add_rule(t, o->id, true, NULL, e);
+	const struct security_group *sg = AS(security_group, o);
+	const struct vpc *v = AS_CONST(vpc, model_get(txn_model(t), sg->vpc_id));
+	bool is_default = !strcmp(sg->group_name, "default");
+	char id[sizeof(o->id)];
+	int rc;
 
-	return rc || !is_default ? rc : add_rule(t, o->id, false, o->id, e);
+	memcpy(id, o->id, sizeof(id)); /* o may move */
+	rc = group_rule_add(t, id, true, "CidrIpv4", "0.0.0.0/0", e);
+	if (!rc && ip_is_set(&v->ipv6_cidr_block.ip))
+		rc = group_rule_add(t, id, true, "CidrIpv6", "::/0", e);
+	return rc || !is_default ? rc : group_rule_add(t, id, false, "ReferencedGroupId", id, e);
+}
+
+struct reference {
+	const struct model *m;
+	const struct security_group *sg;
+};
+
+/* A rule of another group of the same VPC that refers to it. */
+static bool holds_it(const void *arg, const struct object *o)
+{
+	const struct reference *ref = arg;
+	const struct security_group_rule *r = AS_CONST(security_group_rule, o);
+	const struct object *own = model_get(ref->m, r->group_id);
+
+	return own && strcmp(r->group_id, ref->sg->o.id) &&
+	       !strcmp(AS_CONST(security_group, own)->vpc_id, ref->sg->vpc_id);
+}
+
+/* Rules of peered VPCs become stale and stay (VPC Peering Guide, vpc-peering-security-groups). */
+static int references_check(struct txn *t, const struct security_group *sg, struct err *e)
+{
+	struct reference ref = {txn_model(t), sg};
+	const struct object *o =
+		find_referrer(ref.m, sg->o.id, KIND_SECURITY_GROUP_RULE, holds_it, &ref);
+	const struct object *group =
+		o ? model_get(ref.m, AS_CONST(security_group_rule, o)->group_id) : NULL;
+
+	return o ? err_set(e, -EBUSY, "DependencyViolation", "",
+			   "security-group %s (%s) is used by security-group-rule %s of %s (%s)",
+			   sg->o.id, sg->group_name, o->id, group->id,
+			   group->name ? group->name : "")
+		 : 0;
 }
 
 static int deleting(struct txn *t, const struct object *o, struct err *e)
@@ -78,7 +119,7 @@ static int deleting(struct txn *t, const struct object *o, struct err *e)
 	if (!strcmp(sg->group_name, "default") && !txn_deleting(t, sg->vpc_id))
 		return err_set(e, -EBUSY, "CannotDelete", "",
 			       "%s is the default group of %s and goes with it", o->id, sg->vpc_id);
-	return 0;
+	return references_check(t, sg, e);
 }
 
 struct texts {

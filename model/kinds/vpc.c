@@ -5,14 +5,15 @@
 #include <sys/socket.h>
 
 #include "model/kinds/common.h"
-
-#define BLOCKS_MAX 5
+#include "model/peering.h"
 
 static const struct field fields[] = {
 	FIELD(vpc, cidr_block, "CidrBlock", .flags = REQUIRED | IMMUTABLE | COLUMN,
 	      .help = "Primary IPv4 range, /16 to /28"),
 	FIELD(vpc, secondary_cidr_blocks, "SecondaryCidrBlocks", .elem = &elem_cidr,
 	      .help = "Further IPv4 ranges, /16 to /28"),
+	FIELD(vpc, ipv6_cidr_block, "Ipv6CidrBlock", .flags = AUTO,
+	      .help = "IPv6 range, /44 to /60 in steps of 4; auto: a free /56 of the pool"),
 	FIELD(vpc, enable_dns_support, "EnableDnsSupport", .def = "true",
 	      .help = "Whether the resolver answers at the primary range + 2"),
 	FIELD(vpc, enable_dns_hostnames, "EnableDnsHostnames", .def = "false",
@@ -21,150 +22,109 @@ static const struct field fields[] = {
 	{0},
 };
 
-/* ---- blocks ---- */
+/* ---- IPv6 that comes later ---- */
 
-enum range { RANGE_PUBLIC, RANGE_SHARED, RANGE_10, RANGE_172, RANGE_192, RANGE_198_19 };
-
-static bool within(const struct cidr *c, uint32_t address, uint8_t len)
+static bool is_default(const void *arg, const struct object *o)
 {
-	struct cidr range = {ip_from_v4(address), len};
-
-	return cidr_contains(&range, c);
+	return AS_CONST(network_acl, o)->is_default;
 }
 
-static bool touches(const struct cidr *c, uint32_t address, uint8_t len)
+static struct json *allow_all(bool egress, bool v6)
 {
-	struct cidr range = {ip_from_v4(address), len};
+	struct json *j = json_new_obj();
 
-	return cidr_overlaps(&range, c);
+	json_set_num(j, "RuleNumber", v6 ? 101 : 100);
+	json_set_bool(j, "Egress", egress);
+	json_set_str(j, "Protocol", "-1");
+	json_set_str(j, v6 ? "Ipv6CidrBlock" : "CidrBlock", v6 ? "::/0" : "0.0.0.0/0");
+	json_set_str(j, "RuleAction", "allow");
+	return j;
 }
 
-static enum range range_of(const struct cidr *c)
+/* As it was made: 100 allows all of IPv4, and there is no other. */
+static bool is_unmodified(const struct network_acl *acl, bool egress)
 {
-	if (within(c, 0x0a000000, 8))
-		return RANGE_10;
-	if (within(c, 0xac100000, 12))
-		return RANGE_172;
-	if (within(c, 0xc0a80000, 16))
-		return RANGE_192;
-	if (within(c, 0xc6130000, 16))
-		return RANGE_198_19;
-	return within(c, 0x64400000, 10) ? RANGE_SHARED : RANGE_PUBLIC;
+	const struct network_acl_entry *v = acl->entries.v, *only = NULL;
+
+	for (size_t i = 0; i < acl->entries.n; i++)
+		if (v[i].egress == egress) {
+			if (only)
+				return false;
+			only = &v[i];
+		}
+	return only && only->rule_number == 100 && only->protocol == -1 &&
+	       only->rule_action == ACL_ALLOW && only->cidr_block.ip.family == AF_INET &&
+	       !only->cidr_block.len;
 }
 
-static int block_check(const struct cidr *c, const char *field, struct err *e)
+/* A direction of the default ACL that nobody changed lets IPv6 through as it does IPv4. */
+static int open_default_acl(struct txn *t, const char *vpc_id, struct err *e)
 {
-	char text[CIDR_STRLEN];
+	const struct object *o =
+		find_referrer(txn_model(t), vpc_id, KIND_NETWORK_ACL, is_default, NULL);
+	const struct network_acl *acl = AS_CONST(network_acl, o);
+	cleanup_json struct json *patch = NULL;
+	struct json *entries;
 
-	if (c->ip.family != AF_INET || c->len < 16 || c->len > 28)
-		return err_set(e, -EINVAL, "InvalidVpc.Range", field,
-			       "%s: a VPC's block is IPv4, /16 to /28", cidr_format(c, text));
-	if (touches(c, 0xa9fe0000, 16) || touches(c, 0x7f000000, 8) || touches(c, 0, 8) ||
-	    touches(c, 0xe0000000, 3))
-		return err_set(e, -EINVAL, "InvalidVpc.Range", field,
-			       "%s: link-local, loopback and multicast ranges are no VPC's",
-			       cidr_format(c, text));
-	return 0;
+	if (!acl)
+		return 0;
+	patch = object_spec(o);
+	entries = json_get(patch, "Entries");
+	for (int egress = 0; egress < 2; egress++)
+		if (is_unmodified(acl, egress))
+			json_append(entries, allow_all(egress, true));
+	return txn_update(t, o->id, patch, e);
 }
 
-/* Which ranges may stand beside a primary one. */
-static bool may_join(enum range primary, enum range secondary)
+static bool is_egress(const void *arg, const struct object *o)
 {
-	if (primary == secondary || primary == RANGE_PUBLIC || primary == RANGE_SHARED)
-		return secondary == RANGE_PUBLIC || secondary == RANGE_SHARED ||
-		       primary == secondary;
-	return secondary == RANGE_PUBLIC || secondary == RANGE_SHARED;
+	const struct security_group_rule *r = AS_CONST(security_group_rule, o);
+
+	return r->is_egress && !strcmp(r->group_id, arg);
 }
 
-static int secondary_check(const struct vpc *v, size_t i, struct err *e)
+static bool is_first_egress(const void *arg, const struct object *o)
 {
-	const struct cidr *more = v->secondary_cidr_blocks.v;
-	char field[64], text[CIDR_STRLEN], other[CIDR_STRLEN];
+	const struct security_group_rule *r = AS_CONST(security_group_rule, o);
+
+	return is_egress(arg, o) && r->ip_protocol == -1 && r->cidr_ipv4.ip.family == AF_INET &&
+	       !r->cidr_ipv4.len;
+}
+
+static int open_default_group(struct txn *t, const char *vpc_id, struct err *e)
+{
+	const struct model *m = txn_model(t);
+	const struct security_group *sg = model_vpc_default_group(m, vpc_id);
+	const char *id = sg ? sg->o.id : NULL;
+
+	if (!id || count_referrers(m, id, KIND_SECURITY_GROUP_RULE, is_egress, id) != 1 ||
+	    !find_referrer(m, id, KIND_SECURITY_GROUP_RULE, is_first_egress, id))
+		return 0;
+	return group_rule_add(t, id, true, "CidrIpv6", "::/0", e);
+}
+
+/* The defaults that a VPC would have, had it been made with IPv6 (VPC User Guide,
+ * default-security-group and default-network-acl). */
+static int ipv6_defaults(struct txn *t, const struct vpc *old, const struct vpc *v, struct err *e)
+{
 	int rc;
 
-	snprintf(field, sizeof(field), "SecondaryCidrBlocks/%zu", i);
-	rc = block_check(&more[i], field, e);
-	if (rc)
-		return rc;
-	if (!may_join(range_of(&v->cidr_block), range_of(&more[i])))
-		return err_set(e, -EINVAL, "InvalidVpc.Range", field,
-			       "%s may not join %s: private ranges do not mix",
-			       cidr_format(&more[i], text), cidr_format(&v->cidr_block, other));
-	if (cidr_overlaps(&v->cidr_block, &more[i]))
-		return err_set(e, -EEXIST, "InvalidVpc.Range", field, "%s overlaps %s",
-			       cidr_format(&more[i], text), cidr_format(&v->cidr_block, other));
-	for (size_t j = 0; j < i; j++)
-		if (cidr_overlaps(&more[j], &more[i]))
-			return err_set(e, -EEXIST, "InvalidVpc.Range", field, "%s overlaps %s",
-				       cidr_format(&more[i], text), cidr_format(&more[j], other));
-	return 0;
-}
-
-static bool serves_within(const void *arg, const struct object *o)
-{
-	const struct route_table *rtb = AS_CONST(route_table, o);
-	const struct route *r = rtb->routes.v;
-
-	for (size_t i = 0; i < rtb->routes.n; i++)
-		if (cidr_contains(arg, &r[i].destination))
-			return true;
-	return false;
-}
-
-/* A new block may not take a route's destination in. */
-static int addition_check(struct txn *t, const struct vpc *old, const struct vpc *v, struct err *e)
-{
-	const struct cidr *more = v->secondary_cidr_blocks.v;
-	char text[CIDR_STRLEN], field[64];
-	const struct object *rtb;
-
-	for (size_t i = 0; i < v->secondary_cidr_blocks.n; i++) {
-		rtb = vpc_has_block(old, &more[i])
-			      ? NULL
-			      : find_referrer(txn_model(t), v->o.id, KIND_ROUTE_TABLE,
-					      serves_within, &more[i]);
-		if (!rtb)
-			continue;
-		snprintf(field, sizeof(field), "SecondaryCidrBlocks/%zu", i);
-		return err_set(e, -EEXIST, "InvalidVpc.Range", field,
-			       "%s contains the destination of a route of %s",
-			       cidr_format(&more[i], text), rtb->id);
-	}
-	return 0;
-}
-
-static bool lies_outside(const void *arg, const struct object *o)
-{
-	return !vpc_contains(arg, &AS_CONST(subnet, o)->cidr_block);
-}
-
-/* A block goes only when no subnet lies in it. */
-static int removal_check(struct txn *t, const struct vpc *v, struct err *e)
-{
-	const struct object *s = find_referrer(txn_model(t), v->o.id, KIND_SUBNET, lies_outside, v);
-
-	return s ? err_set(e, -EBUSY, "DependencyViolation", "SecondaryCidrBlocks",
-			   "subnet %s lies in the block that would go", s->id)
-		 : 0;
+	if (ip_is_set(&old->ipv6_cidr_block.ip) || !ip_is_set(&v->ipv6_cidr_block.ip))
+		return 0;
+	rc = open_default_acl(t, v->o.id, e);
+	return rc ? rc : open_default_group(t, v->o.id, e);
 }
 
 static int check(struct txn *t, const struct object *old, struct object *new, struct err *e)
 {
 	struct vpc *v = AS(vpc, new);
-	int rc = block_check(&v->cidr_block, "CidrBlock", e);
+	int rc = vpc_blocks_check(t, AS_CONST(vpc, old), v, e);
 
-	if (!rc && v->secondary_cidr_blocks.n >= BLOCKS_MAX)
-		rc = err_set(e, -ENOSPC, "VpcLimitExceeded", "SecondaryCidrBlocks",
-			     "a VPC has at most %d blocks", BLOCKS_MAX);
-	for (size_t i = 0; !rc && i < v->secondary_cidr_blocks.n; i++)
-		rc = secondary_check(v, i, e);
 	if (!rc && v->enable_dns_hostnames && !v->enable_dns_support)
 		rc = err_set(e, -EINVAL, "InvalidParameterCombination", "EnableDnsHostnames",
 			     "EnableDnsHostnames needs EnableDnsSupport");
 	if (!rc && old)
-		rc = addition_check(t, AS_CONST(vpc, old), v, e);
-	if (!rc && old)
-		rc = removal_check(t, v, e);
+		rc = ipv6_defaults(t, AS_CONST(vpc, old), v, e);
 	return rc || v->state ? rc : text_set(&v->state, "available", e);
 }
 
@@ -199,27 +159,15 @@ static int make_default_group(struct txn *t, const char *vpc_id, struct err *e)
 	return create_along(t, KIND_SECURITY_GROUP, spec, NULL, e);
 }
 
-static struct json *allow_all(bool egress)
-{
-	struct json *j = json_new_obj();
-
-	json_set_num(j, "RuleNumber", 100);
-	json_set_bool(j, "Egress", egress);
-	json_set_str(j, "Protocol", "-1");
-	json_set_str(j, "CidrBlock", "0.0.0.0/0");
-	json_set_str(j, "RuleAction", "allow");
-	return j;
-}
-
-static int make_default_acl(struct txn *t, const char *vpc_id, struct err *e)
+static int make_default_acl(struct txn *t, const char *vpc_id, bool v6, struct err *e)
 {
 	struct json *spec = json_new_obj(), *entries = json_new_arr();
 	const struct object *o;
 	struct network_acl *acl;
 	int rc;
 
-	json_append(entries, allow_all(false));
-	json_append(entries, allow_all(true));
+	for (int i = 0; i < 2 * (1 + v6); i++)
+		json_append(entries, allow_all(i % 2, i / 2));
 	json_set_str(spec, "VpcId", vpc_id);
 	json_set_str(spec, "Name", "default");
 	json_set(spec, "Entries", entries);
@@ -235,12 +183,13 @@ static int make_default_acl(struct txn *t, const char *vpc_id, struct err *e)
 
 static int created(struct txn *t, struct object *o, struct err *e)
 {
+	bool v6 = ip_is_set(&AS(vpc, o)->ipv6_cidr_block.ip);
 	int rc = make_main_table(t, o->id, e);
 
 	if (!rc)
 		rc = make_default_group(t, o->id, e);
 	if (!rc)
-		rc = make_default_acl(t, o->id, e);
+		rc = make_default_acl(t, o->id, v6, e);
 	return rc;
 }
 
@@ -249,14 +198,25 @@ static bool is_main(const void *arg, const struct object *o)
 	return AS_CONST(route_table, o)->main;
 }
 
-static bool is_default(const void *arg, const struct object *o)
-{
-	return AS_CONST(network_acl, o)->is_default;
-}
-
 static int delete_found(struct txn *t, const struct object *o, struct err *e)
 {
 	return o ? txn_delete(t, o->id, e) : 0;
+}
+
+static bool is_over(const void *arg, const struct object *o)
+{
+	return peering_is_over(AS_CONST(vpc_peering_connection, o));
+}
+
+static int delete_past_peerings(struct txn *t, const char *vpc_id, struct err *e)
+{
+	const struct object *o;
+	int rc = 0;
+
+	while (!rc && (o = find_referrer(txn_model(t), vpc_id, KIND_VPC_PEERING_CONNECTION, is_over,
+					 NULL)))
+		rc = txn_delete(t, o->id, e);
+	return rc;
 }
 
 /* What it was made with goes, unless somebody else uses it. */
@@ -272,7 +232,9 @@ static int deleting(struct txn *t, const struct object *o, struct err *e)
 			       "vpc %s has %zu subnets, among them %s (%s)", o->id,
 			       count_referrers(m, o->id, KIND_SUBNET, NULL, NULL), s->id,
 			       s->name ? s->name : "");
-	rc = delete_found(t, find_referrer(m, o->id, KIND_ROUTE_TABLE, is_main, NULL), e);
+	rc = delete_past_peerings(t, o->id, e);
+	if (!rc)
+		rc = delete_found(t, find_referrer(m, o->id, KIND_ROUTE_TABLE, is_main, NULL), e);
 	if (!rc && sg)
 		rc = txn_delete(t, sg->o.id, e);
 	if (!rc)

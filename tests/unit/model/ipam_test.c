@@ -25,10 +25,10 @@ static void lowest_free_address_is_picked(void **state)
 	struct ip ip;
 
 	make_eni(t, s);
-	assert_int_equal(ipam_subnet_pick(txn_model(t), s, &ip, NULL), 0);
+	assert_int_equal(ipam_subnet_pick(txn_model(t), s, NULL, &ip, NULL), 0);
 	assert_ip(&ip, "10.0.2.22");
 	drop(t, first);
-	assert_int_equal(ipam_subnet_pick(txn_model(t), s, &ip, NULL), 0);
+	assert_int_equal(ipam_subnet_pick(txn_model(t), s, NULL, &ip, NULL), 0);
 	assert_ip(&ip, "10.0.2.20");
 }
 
@@ -44,7 +44,7 @@ static void sixteen_addresses_serve_eleven_interfaces(void **state)
 		make_eni(t, s);
 	}
 	assert_int_equal(ipam_subnet_free(txn_model(t), s), 0);
-	assert_refused(ipam_subnet_pick(txn_model(t), s, &ip, &e), &e,
+	assert_refused(ipam_subnet_pick(txn_model(t), s, NULL, &ip, &e), &e,
 		       "InsufficientFreeAddressesInSubnet", "SubnetId");
 	assert_int_equal(e.rc, -ENOSPC);
 }
@@ -60,16 +60,17 @@ static void reserved_foreign_and_used_addresses_are_refused(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		assert_int_equal(ip_parse(bad[i], &ip), 0);
-		assert_refused(ipam_subnet_check(txn_model(t), s, &ip, &e), &e,
-			       "InvalidParameterValue", "PrivateIpAddress");
+		assert_refused(
+			ipam_subnet_check(txn_model(t), s, &ip, NULL, "PrivateIpAddress", &e), &e,
+			"InvalidParameterValue", "PrivateIpAddress");
 	}
 	ip_parse("10.0.2.20", &ip);
-	assert_int_equal(ipam_subnet_check(txn_model(t), s, &ip, &e), 0);
+	assert_int_equal(ipam_subnet_check(txn_model(t), s, &ip, NULL, "PrivateIpAddress", &e), 0);
 	make_eni(t, s);
-	assert_refused(ipam_subnet_check(txn_model(t), s, &ip, &e), &e, "InvalidIPAddress.InUse",
-		       "PrivateIpAddress");
+	assert_refused(ipam_subnet_check(txn_model(t), s, &ip, NULL, "PrivateIpAddress", &e), &e,
+		       "InvalidIPAddress.InUse", "PrivateIpAddress");
 	ip_parse("10.0.2.30", &ip);
-	assert_int_equal(ipam_subnet_check(txn_model(t), s, &ip, &e), 0);
+	assert_int_equal(ipam_subnet_check(txn_model(t), s, &ip, NULL, "PrivateIpAddress", &e), 0);
 }
 
 static void pool_gives_all_but_its_edges(void **state)

@@ -99,7 +99,7 @@ static void lint_flags(const struct field *f, const char *where)
 	if ((f->flags & (CASCADE | WEAK | UNIQUE_REF)) && f->type != T_REF &&
 	    !(f->elem && f->elem->type == T_REF))
 		fail_msg("%s: a flag for references", where);
-	if (f->oneof && (f->type == T_BOOL || f->type == T_INT || f->type == T_ENUM))
+	if (f->oneof && (f->type == T_INT || f->type == T_ENUM))
 		fail_msg("%s: a value that is never unset excludes nothing", where);
 }
 

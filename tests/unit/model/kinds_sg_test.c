@@ -173,13 +173,13 @@ static void peer_group_of_another_vpc_is_refused(void **state)
 		    "{'GroupId': '%s', 'IpProtocol': '-1', 'ReferencedGroupId': 'nobody'}", sg);
 }
 
-static void single_port_and_host_bits_are_completed(void **state)
+static void single_port_is_completed(void **state)
 {
 	struct txn *t = ((struct env *)*state)->t;
 	const char *sg = web_group(t);
 	const char *id = make(t, KIND_SECURITY_GROUP_RULE,
 			      "{'GroupId': '%s', 'IpProtocol': 'tcp', 'FromPort': 80, "
-			      "'CidrIpv4': '10.0.0.7/8'}",
+			      "'CidrIpv4': '10.0.0.0/8'}",
 			      sg);
 	const char *all = make(t, KIND_SECURITY_GROUP_RULE,
 			       "{'GroupId': '%s', 'IpProtocol': '-1', 'FromPort': 80, "
@@ -190,6 +190,17 @@ static void single_port_and_host_bits_are_completed(void **state)
 	assert_string_equal(printed(t, id, "CidrIpv4"), "10.0.0.0/8");
 	assert_int_equal(GET(security_group_rule, t, all)->from_port, -1);
 	assert_int_equal(GET(security_group_rule, t, all)->to_port, -1);
+}
+
+static void host_bits_of_a_rule_are_refused(void **state)
+{
+	struct txn *t = ((struct env *)*state)->t;
+	const char *sg = web_group(t);
+
+	refuse_make(t, KIND_SECURITY_GROUP_RULE, "InvalidParameterValue", "CidrIpv4",
+		    "{'GroupId': '%s', 'IpProtocol': '-1', 'CidrIpv4': '10.9.9.9/8'}", sg);
+	refuse_make(t, KIND_SECURITY_GROUP_RULE, "InvalidParameterValue", "CidrIpv6",
+		    "{'GroupId': '%s', 'IpProtocol': '-1', 'CidrIpv6': '2001:db8::1/32'}", sg);
 }
 
 static void rule_that_is_there_already_is_refused(void **state)
@@ -205,7 +216,7 @@ static void rule_that_is_there_already_is_refused(void **state)
 	make(t, KIND_SECURITY_GROUP_RULE, RULE("80", "10.0.0.0/8", "true"), sg);
 	other = make(t, KIND_SECURITY_GROUP_RULE, RULE("81", "10.0.0.0/8", "false"), sg);
 	refuse_make(t, KIND_SECURITY_GROUP_RULE, "InvalidPermission.Duplicate", "",
-		    RULE("80", "10.9.9.9/8", "false"), sg);
+		    RULE("80", "10.0.0.0/8", "false"), sg);
 	refuse_patch(t, other, "InvalidPermission.Duplicate", "", "{'FromPort': 80, 'ToPort': 80}");
 	change(t, other, "{'Description': 'the second'}");
 }
@@ -271,7 +282,8 @@ int main(void)
 		env_test(rule_without_sense_is_refused),
 		env_test(rule_needs_exactly_one_peer),
 		env_test(peer_group_of_another_vpc_is_refused),
-		env_test(single_port_and_host_bits_are_completed),
+		env_test(single_port_is_completed),
+		env_test(host_bits_of_a_rule_are_refused),
 		env_test(rule_that_is_there_already_is_refused),
 		env_test(sixty_first_rule_of_a_family_is_refused),
 		env_test(group_reference_counts_once_in_each_family),

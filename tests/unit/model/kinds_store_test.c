@@ -55,16 +55,45 @@ static void make_network(struct txn *t, struct net n)
 
 	make(t, KIND_SUBNET,
 	     "{'Name': 'b', 'VpcId': '%s', 'CidrBlock': '10.1.0.0/24', 'AvailabilityZone': "
-	     "'us-east-1c', 'MapPublicIpOnLaunch': true, 'RouteTableId': '%s', 'NetworkAclId': "
+	     "'us-east-1c', 'Ipv6CidrBlock': 'auto', 'AssignIpv6AddressOnCreation': true, "
+	     "'MapPublicIpOnLaunch': true, 'RouteTableId': '%s', 'NetworkAclId': "
 	     "'%s'}",
 	     n.vpc, rtb, acl);
+}
+
+static void make_edges(struct txn *t, struct net n)
+{
+	const char *other = make(t, KIND_VPC,
+				 "{'Name': 'other', 'CidrBlock': '10.8.0.0/16', 'Ipv6CidrBlock': "
+				 "'fd12:3456:789a:4200::/56'}");
+	const char *pcx = make(t, KIND_VPC_PEERING_CONNECTION,
+			       "{'VpcId': '%s', 'PeerVpcId': '%s', 'Accept': true, "
+			       "'AccepterPeeringConnectionOptions': "
+			       "{'AllowDnsResolutionFromRemoteVpc': true}}",
+			       n.vpc, other);
+	const char *eigw = make(t, KIND_EGRESS_ONLY_INTERNET_GATEWAY, "{'VpcId': '%s'}", n.vpc);
+	const char *pl = make(t, KIND_PREFIX_LIST,
+			      "{'Name': 'offices', 'MaxEntries': 5, 'Entries': [{'Cidr': "
+			      "'192.168.0.0/24', 'Description': 'a'}]}");
+
+	make(t, KIND_ROUTE_TABLE,
+	     "{'Name': 'edge', 'VpcId': '%s', 'GatewayId': '%s', 'Routes': "
+	     "[{'DestinationCidrBlock': '10.0.1.0/24', 'LocalTarget': true}]}",
+	     n.vpc, n.igw);
+	make(t, KIND_ROUTE_TABLE,
+	     "{'Name': 'six', 'VpcId': '%s', 'Routes': [{'DestinationIpv6CidrBlock': '::/0', "
+	     "'EgressOnlyInternetGatewayId': '%s'}, {'DestinationPrefixListId': '%s', "
+	     "'VpcPeeringConnectionId': '%s'}]}",
+	     n.vpc, eigw, pl, pcx);
 }
 
 static void make_sandboxes(struct txn *t, struct net n, const char *sg)
 {
 	const char *eni = make(t, KIND_NETWORK_INTERFACE,
 			       "{'SubnetId': '%s', 'PrivateIpAddress': '10.0.1.77', 'MacAddress': "
-			       "'02:00:00:00:00:07', 'SourceDestCheck': false, 'Description': 'x'}",
+			       "'02:00:00:00:00:07', 'SecondaryPrivateIpAddresses': ['auto'], "
+			       "'ConnectionTrackingSpecification': {'UdpTimeout': 40}, "
+			       "'SourceDestCheck': false, 'Description': 'x'}",
 			       n.subnet);
 
 	make(t, KIND_ELASTIC_IP, "{'PublicIp': '198.51.100.9', 'NetworkInterfaceId': '%s'}", eni);
@@ -100,7 +129,9 @@ static void make_all(struct txn *t)
 	struct net n = net_make(t);
 	const char *sg;
 
-	change(t, n.vpc, "{'EnableDnsHostnames': true, 'SecondaryCidrBlocks': ['10.1.0.0/16']}");
+	change(t, n.vpc,
+	       "{'EnableDnsHostnames': true, 'SecondaryCidrBlocks': ['10.1.0.0/16'], "
+	       "'Ipv6CidrBlock': 'auto'}");
 	sg = make(t, KIND_SECURITY_GROUP,
 		  "{'VpcId': '%s', 'GroupName': 'web', 'Description': 'front'}", n.vpc);
 	make(t, KIND_SECURITY_GROUP_RULE,
@@ -108,6 +139,7 @@ static void make_all(struct txn *t)
 	     "'2001:db8::/32', 'Description': 'six'}",
 	     sg);
 	make_network(t, n);
+	make_edges(t, n);
 	make_sandboxes(t, n, sg);
 	make_names(t, n);
 	for (int k = KIND_NONE + 1; k < KIND_COUNT; k++)

@@ -271,10 +271,8 @@ static void route_within_the_vpc_is_a_whole_subnets(void **state)
 	const char *rtb = make(t, KIND_ROUTE_TABLE, "{'VpcId': '%s'}", n.vpc);
 
 	change(t, n.vpc, "{'SecondaryCidrBlocks': ['10.1.0.0/16']}");
-	refuse_patch(t, rtb, "RouteAlreadyExists", "Routes/0",
-		     "{'Routes': [" ROUTE("10.0.0.0/16", "NetworkInterfaceId", "%s") "]}", eni);
-	refuse_patch(t, rtb, "RouteAlreadyExists", "Routes/0",
-		     "{'Routes': [" ROUTE("10.1.0.0/16", "NetworkInterfaceId", "%s") "]}", eni);
+	refuse_patch(t, rtb, "InvalidParameterValue", "Routes/0",
+		     "{'Routes': [" ROUTE("10.0.0.0/16", "GatewayId", "%s") "]}", n.igw);
 	refuse_patch(t, rtb, "InvalidParameterValue", "Routes/0",
 		     "{'Routes': [" ROUTE("10.0.1.0/25", "NetworkInterfaceId", "%s") "]}", eni);
 	refuse_patch(t, rtb, "InvalidParameterValue", "Routes/0",
@@ -453,7 +451,8 @@ static int make_acl(struct txn *t, const char *vpc, int n4, int n6, struct err *
 		json_set_num(en, "RuleNumber", i + 1);
 		json_set_str(en, "Protocol", "tcp");
 		json_set_num(en, "FromPort", i + 1);
-		json_set_str(en, "CidrBlock", i < n4 ? "0.0.0.0/0" : "::/0");
+		json_set_str(en, i < n4 ? "CidrBlock" : "Ipv6CidrBlock",
+			     i < n4 ? "0.0.0.0/0" : "::/0");
 		json_set_str(en, "RuleAction", "deny");
 		json_append(entries, en);
 	}
