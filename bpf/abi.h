@@ -42,7 +42,6 @@ struct ip128 {
 	X(ETHERTYPE, "unknown EtherType")                                                \
 	X(MULTICAST, "broadcast or multicast")                                           \
 	X(IP_OPTIONS, "IP options")                                                      \
-	X(FAMILY, "IPv6 not enabled")                                                    \
 	X(EXTENSION_HEADER, "IPv6 extension header that is not carried")                 \
 	X(MAPPED_ADDRESS, "IPv4-mapped address in an IPv6 packet")                       \
 	X(FRAGMENT, "fragment without its first, or overlapping it")                     \
@@ -305,7 +304,7 @@ struct fragment {
 	struct ip128 saddr, daddr;
 	__u32 identification;
 	__u8 family, protocol;
-	__u16 reserved;
+	__u8 icmp_type, icmp_code;
 	__be16 sport, dport; /* as in struct flow_key */
 	__u32 first_len;     /* bytes of payload in the first fragment */
 	__u64 seen_ns;	     /* virtual time */
@@ -385,16 +384,20 @@ struct flow {
 /* A pair is expired when its younger half was last seen longer ago than this, in nanoseconds. */
 static inline __u64 flow_timeout(const struct flow_key *k, const struct flow *f)
 {
-	__u64 s = TIMEOUT_OTHER;
+	__u64 s = f->flags & FLOW_ESTABLISHED ? f->established_timeout : f->opening_timeout;
 
 	if (f->nat)
 		s = TIMEOUT_NAT;
+	else if (s)
+		;
 	else if (k->protocol == 6 /* TCP */)
 		s = f->flags & FLOW_ESTABLISHED ? TIMEOUT_TCP_ESTABLISHED : TIMEOUT_TCP_OPENING;
 	else if (k->protocol == 17 /* UDP */)
 		s = f->flags & FLOW_ESTABLISHED ? TIMEOUT_UDP_STREAM : TIMEOUT_UDP;
-	else if (k->protocol == 1 /* ICMP */)
+	else if (k->protocol == 1 || k->protocol == 58 /* ICMP, ICMPv6 */)
 		s = TIMEOUT_ICMP;
+	else
+		s = TIMEOUT_OTHER;
 	if (f->flags & FLOW_CLOSING)
 		s = TIMEOUT_TCP_CLOSING;
 	return s * 1000000000ull;
@@ -418,6 +421,11 @@ struct retire_entry {
 	__u32 force;
 	__u32 timed_out; /* out: a flow that was idle, not closed, ended here */
 	__u32 reserved;
+};
+
+struct correct_args { /* context of flows_correct: eni_flows[ifindex].open += delta */
+	__u32 ifindex;
+	__u32 delta; /* may wrap: a negative one */
 };
 
 /* ---- drops: PERCPU_HASH ---- */

@@ -123,8 +123,10 @@ int dataplane_rule_hits_clear(struct dataplane *dp, uint32_t first, uint32_t n, 
 int dataplane_forget_counters(struct dataplane *dp, uint32_t ifindex, struct err *e)
 {
 	struct drop_key keys[DROP_REASON_COUNT];
+	int rc;
 
 	for (uint32_t reason = 0; reason < DROP_REASON_COUNT; reason++)
 		keys[reason] = (struct drop_key){.ifindex = ifindex, .reason = reason};
-	return map_delete(&dp->drops, keys, DROP_REASON_COUNT, e);
+	rc = map_delete(&dp->drops, keys, DROP_REASON_COUNT, e);
+	return rc ? rc : map_delete(&dp->eni_flows, &ifindex, 1, e);
 }

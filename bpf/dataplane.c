@@ -43,6 +43,8 @@ static void set_sizes(struct eni_bpf *s, uint32_t enis, uint32_t flows)
 		{s->maps.rule_totals, 8 * enis + 65536},
 		{s->maps.gateways, enis / 4 + 64},
 		{s->maps.rule_peers, 16 * enis + 1024},
+		{s->maps.fragments, FRAGMENT_SLOTS * (enis + 64)},
+		{s->maps.eni_flows, enis + 64},
 		{s->maps.names, 16 * enis + 1024},
 		{s->maps.drops, 8 * enis + 1024},
 		{s->maps.nat_stats, enis / 8 + 64},
@@ -167,6 +169,10 @@ static void take_maps(struct dataplane *dp, const struct eni_bpf *s)
 				     cpus * sizeof(struct counter)};
 	dp->nat_stats = (struct map_ref){bpf_map__fd(s->maps.nat_stats), "nat_stats",
 					 sizeof(uint32_t), cpus * sizeof(struct nat_stats)};
+	dp->fragments = (struct map_ref){bpf_map__fd(s->maps.fragments), "fragments",
+					 sizeof(struct fragment_key), sizeof(struct fragment)};
+	dp->eni_flows = (struct map_ref){bpf_map__fd(s->maps.eni_flows), "eni_flows",
+					 sizeof(uint32_t), sizeof(struct eni_flows)};
 	dp->rule_hits = (struct map_ref){bpf_map__fd(s->maps.rule_hits), "rule_hits",
 					 sizeof(uint32_t), cpus * sizeof(uint64_t)};
 	dp->n_rule_hits = bpf_map__max_entries(s->maps.rule_hits);
@@ -178,6 +184,7 @@ static void take_programs(struct dataplane *dp, const struct eni_bpf *s)
 	dp->eni_prog = bpf_program__fd(s->progs.eni_ingress);
 	dp->trace_prog = bpf_program__fd(s->progs.eni_trace);
 	dp->retire_prog = bpf_program__fd(s->progs.flows_retire);
+	dp->correct_prog = bpf_program__fd(s->progs.flows_correct);
 }
 
 static int map_arrays(struct dataplane *dp, const struct eni_bpf *s, struct err *e)

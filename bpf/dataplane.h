@@ -98,11 +98,23 @@ struct flow_stats {	    /* of one slice; entries: halves of flows */
  * marks expired and closed pairs DEAD, deletes those whose grace period is over. At the table's end
  * it returns; the next slice begins anew. */
 int dataplane_collect(struct dataplane *dp, size_t budget, struct flow_stats *ret, struct err *e);
-/* Ends all flows that enter or leave by this interface (detach): none forwards any more. */
+/* Ends all flows that enter or leave by this interface (detach): none forwards any more, and what
+ * it sent of fragments is forgotten. */
 int dataplane_end_flows(struct dataplane *dp, uint32_t ifindex, struct err *e);
 int dataplane_flows(struct dataplane *dp,
 		    int (*fn)(void *arg, const struct flow_key *k, const struct flow *f), void *arg,
 		    struct err *e);
+
+/* Flows that an interface has open, and packets that its allowance refused; zeros: none yet. */
+int dataplane_eni_flows(struct dataplane *dp, uint32_t ifindex, struct eni_flows *ret,
+			struct err *e);
+int dataplane_eni_flows_each(struct dataplane *dp,
+			     int (*fn)(void *arg, uint32_t ifindex, const struct eni_flows *f),
+			     void *arg, struct err *e);
+/* Counts each interface's LIVE flows in the table and sets the number where it was off and nothing
+ * was opened or closed meanwhile; *ret_fixed (may be NULL): at how many interfaces. Part of the
+ * audit: programs count exactly, but not across a crash between two of their steps. */
+int dataplane_recount_flows(struct dataplane *dp, uint32_t *ret_fixed, struct err *e);
 
 /* ---- counters ---- */
 
@@ -118,7 +130,7 @@ uint32_t dataplane_rule_hits_size(const struct dataplane *dp);
 int dataplane_rule_hits(struct dataplane *dp, uint32_t first, uint32_t n, uint64_t *ret,
 			struct err *e);
 int dataplane_rule_hits_clear(struct dataplane *dp, uint32_t first, uint32_t n, struct err *e);
-/* Forgets an interface's drop counters. */
+/* Forgets an interface's counters: drops and flows. */
 int dataplane_forget_counters(struct dataplane *dp, uint32_t ifindex, struct err *e);
 
 /* Runs the dry entry point on a frame (Ethernet header on) as if it entered by ifindex; call from a

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Flows seen from user space: reading, ending and collecting them. See dataplane.h.
  */
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "bpf/private.h"
@@ -75,6 +77,15 @@ static int end_one(void *arg, const void *key, const void *value)
 	return retire_add(&x->r, k, true, x->e);
 }
 
+static int forget_fragments(struct dataplane *dp, uint32_t ifindex, struct err *e)
+{
+	struct fragment_key keys[FRAGMENT_SLOTS];
+
+	for (uint32_t i = 0; i < FRAGMENT_SLOTS; i++)
+		keys[i] = (struct fragment_key){.ifindex = ifindex, .slot = i};
+	return map_delete(&dp->fragments, keys, FRAGMENT_SLOTS, e);
+}
+
 /* An empty table is read in 0.3 ms, one of 200,000 entries in 75 ms (262,144 buckets; Linux 6.18).
  * bpf_for_each_map_elem takes 4 and 19: most tables are nearly empty. */
 int dataplane_end_flows(struct dataplane *dp, uint32_t ifindex, struct err *e)
@@ -82,7 +93,9 @@ int dataplane_end_flows(struct dataplane *dp, uint32_t ifindex, struct err *e)
 	struct ending x = {.r = {.dp = dp}, .ifindex = ifindex, .e = e};
 	int rc = map_walk(&dp->flows, end_one, &x, e);
 
-	return rc ? rc : retire_flush(&x.r, e);
+	if (!rc)
+		rc = retire_flush(&x.r, e);
+	return rc ? rc : forget_fragments(dp, ifindex, e);
 }
 
 /* ---- collecting ---- */
@@ -140,5 +153,119 @@ int dataplane_collect(struct dataplane *dp, size_t budget, struct flow_stats *re
 	if (!rc)
 		rc = retire_flush(&r, e);
 	ret->timed_out = r.timed_out;
+	return rc;
+}
+
+/* ---- how many flows an interface has open ---- */
+
+int dataplane_eni_flows(struct dataplane *dp, uint32_t ifindex, struct eni_flows *ret,
+			struct err *e)
+{
+	*ret = (struct eni_flows){0};
+	if (!bpf_map_lookup_elem(dp->eni_flows.fd, &ifindex, ret) || errno == ENOENT)
+		return 0;
+	return map_error(e, -errno, "read", &dp->eni_flows, &ifindex);
+}
+
+struct eni_flows_walk {
+	int (*fn)(void *arg, uint32_t ifindex, const struct eni_flows *f);
+	void *arg;
+};
+
+static int eni_flows_one(void *arg, const void *key, const void *value)
+{
+	const struct eni_flows_walk *w = arg;
+	uint32_t ifindex;
+
+	memcpy(&ifindex, key, sizeof(ifindex));
+	return w->fn(w->arg, ifindex, value);
+}
+
+int dataplane_eni_flows_each(struct dataplane *dp,
+			     int (*fn)(void *arg, uint32_t ifindex, const struct eni_flows *f),
+			     void *arg, struct err *e)
+{
+	struct eni_flows_walk w = {fn, arg};
+
+	return map_walk(&dp->eni_flows, eni_flows_one, &w, e);
+}
+
+struct recount {
+	struct dataplane *dp;
+	struct err *e;
+	struct tally {
+		uint32_t ifindex, open, counted;
+	} * v;
+	size_t n, cap;
+	uint32_t fixed;
+};
+
+static int recount_add(void *arg, uint32_t ifindex, const struct eni_flows *f)
+{
+	struct recount *r = arg;
+
+	if (r->n == r->cap) {
+		size_t cap = r->cap ? 2 * r->cap : 64;
+		void *v = reallocarray(r->v, cap, sizeof(*r->v));
+
+		if (!v)
+			return err_sys(r->e, -ENOMEM, "recount flows");
+		r->v = v;
+		r->cap = cap;
+	}
+	r->v[r->n++] = (struct tally){.ifindex = ifindex, .open = f->open};
+	return 0;
+}
+
+static int by_ifindex(const void *a, const void *b)
+{
+	const struct tally *x = a, *y = b;
+
+	return x->ifindex < y->ifindex ? -1 : x->ifindex > y->ifindex;
+}
+
+static int recount_flow(void *arg, const struct flow_key *k, const struct flow *f)
+{
+	struct tally key = {.ifindex = k->ifindex}, *t;
+	struct recount *r = arg;
+
+	if (f->state != FLOW_LIVE || (f->flags & FLOW_REPLY))
+		return 0;
+	t = bsearch(&key, r->v, r->n, sizeof(*r->v), by_ifindex);
+	if (t)
+		t->counted++;
+	return 0;
+}
+
+/* By a difference, so that what is opened or closed meanwhile stays counted. */
+static int recount_fix(struct recount *r, const struct tally *t)
+{
+	struct correct_args args = {.ifindex = t->ifindex, .delta = t->counted - t->open};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &args, .ctx_size_in = sizeof(args));
+	struct eni_flows now;
+	int rc = dataplane_eni_flows(r->dp, t->ifindex, &now, r->e);
+
+	if (rc || t->counted == t->open || now.open != t->open)
+		return rc;
+	if (bpf_prog_test_run_opts(r->dp->correct_prog, &opts))
+		return err_sys(r->e, -errno, "recount flows");
+	r->fixed++;
+	return 0;
+}
+
+int dataplane_recount_flows(struct dataplane *dp, uint32_t *ret_fixed, struct err *e)
+{
+	struct recount r = {.dp = dp, .e = e};
+	int rc = dataplane_eni_flows_each(dp, recount_add, &r, e);
+
+	if (!rc && r.n) {
+		qsort(r.v, r.n, sizeof(*r.v), by_ifindex);
+		rc = dataplane_flows(dp, recount_flow, &r, e);
+	}
+	for (size_t i = 0; i < r.n && !rc; i++)
+		rc = recount_fix(&r, &r.v[i]);
+	free(r.v);
+	if (ret_fixed)
+		*ret_fixed = r.fixed;
 	return rc;
 }

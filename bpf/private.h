@@ -61,8 +61,8 @@ struct mapped {
 struct dataplane {
 	void *skeleton; /* struct eni_bpf of eni.skel.h */
 	struct map_ref maps[DP_MAP_COUNT];
-	struct map_ref flows, drops, nat_stats, rule_hits;
-	int eni_prog, trace_prog, retire_prog;
+	struct map_ref flows, drops, nat_stats, rule_hits, fragments, eni_flows;
+	int eni_prog, trace_prog, retire_prog, correct_prog;
 	struct mapped config, group_rules, acl_rules, retire;
 	uint32_t group_sets, n_rule_hits;
 	bool checks_checksum_start;

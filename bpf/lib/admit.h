@@ -4,25 +4,85 @@
 #ifndef VPCD_BPF_LIB_ADMIT_H
 #define VPCD_BPF_LIB_ADMIT_H
 
-#include "bpf/lib/flow.h"
 #include "bpf/lib/nat.h"
 #include "bpf/lib/route.h"
 
-static __always_inline void key_fill(struct flow_key *k, __u32 ifindex, __u8 protocol,
-				     const struct tuple *t)
+/* ---- idle time-outs: the smaller of both interfaces' settings ---- */
+
+static __always_inline __u32 smaller_of(__u32 a, __u32 b, __u32 otherwise)
 {
-	k->ifindex = ifindex;
-	k->family = AF_INET;
-	k->protocol = protocol;
+	a = a ? a : otherwise;
+	b = b ? b : otherwise;
+	return a < b ? a : b;
+}
+
+static __always_inline void timeouts_fill(struct walk *w)
+{
+	const struct eni *a = &w->self, *b = &w->target;
+	const __u32 outside = ENI_INTERNET | ENI_SERVICE;
+	struct flow *f = &w->flow;
+
+	/* An end without settings (a host of the internet, the resolver) has the other's. */
+	if (a->flags & outside)
+		a = b;
+	if (b->flags & outside)
+		b = a;
+	if (w->key.protocol == IPPROTO_TCP) {
+		f->established_timeout =
+			smaller_of(a->tcp_established_timeout, b->tcp_established_timeout,
+				   TIMEOUT_TCP_ESTABLISHED);
+	} else if (w->key.protocol == IPPROTO_UDP) {
+		f->opening_timeout = smaller_of(a->udp_timeout, b->udp_timeout, TIMEOUT_UDP);
+		f->established_timeout = smaller_of(a->udp_stream_timeout, b->udp_stream_timeout,
+						    TIMEOUT_UDP_STREAM);
+	}
+}
+
+/* ---- quotas ---- */
+
+static __always_inline struct eni_flows *eni_flows_of(__u32 ifindex)
+{
+	struct eni_flows *e = bpf_map_lookup_elem(&eni_flows, &ifindex), zero = {};
+
+	if (e)
+		return e;
+	bpf_map_update_elem(&eni_flows, &ifindex, &zero, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&eni_flows, &ifindex);
+}
+
+/* One more flow of the sender's; 0, or the reason. flow_discount() gives it back. */
+static __always_inline int quota_take(const struct walk *w)
+{
+	const __u32 quota = w->self.flow_quota ? w->self.flow_quota : FLOW_QUOTA_DEFAULT;
+	struct eni_flows *e = eni_flows_of(w->key.ifindex);
+
+	if (!e)
+		return DROP_FLOW_TABLE_FULL;
+	if (__sync_fetch_and_add(&e->open, 1) < quota)
+		return DROP_NONE;
+	__sync_fetch_and_add(&e->open, -1);
+	__sync_fetch_and_add(&e->allowance_exceeded, 1);
+	return DROP_CONNTRACK_ALLOWANCE;
+}
+
+/* ---- entries ---- */
+
+static __always_inline void reply_key_fill(struct walk *w)
+{
+	struct flow_key *k = &w->reverse_key;
+
+	k->ifindex = w->output_ifindex;
+	k->family = w->key.family;
+	k->protocol = w->key.protocol;
 	k->reserved = 0;
-	k->saddr = t->saddr;
-	k->daddr = t->daddr;
-	k->sport = t->sport;
-	k->dport = t->dport;
+	k->saddr = w->at.daddr;
+	k->daddr = w->at.saddr;
+	k->sport = w->at.dport;
+	k->dport = w->at.sport;
 }
 
 /* The half that the opener sends. */
-static __always_inline void forward_fill(struct walk *w, const struct dp_config *cfg, __u64 now)
+static __always_inline void forward_fill(struct walk *w, const struct dp_config *cfg)
 {
 	struct flow *f = &w->flow;
 
@@ -30,7 +90,9 @@ static __always_inline void forward_fill(struct walk *w, const struct dp_config 
 	f->state = FLOW_CLAIMED;
 	f->generation = *(volatile const __u32 *)&cfg->generation;
 	f->group_generation = *(volatile const __u32 *)&cfg->group_generation;
-	f->last_seen_ns = now;
+	f->last_seen_ns = w->now;
+	f->packets = 1;
+	f->bytes = w->bytes;
 	f->saddr = w->at.saddr;
 	f->daddr = w->at.daddr;
 	f->sport = w->at.sport;
@@ -42,10 +104,11 @@ static __always_inline void forward_fill(struct walk *w, const struct dp_config 
 	f->nat = w->nat;
 	f->nat_address = (__u8)w->nat_address;
 	f->flags = w->flow_flags;
-	if (!ip128_equal(&w->in.saddr, &w->at.saddr) || w->nat)
+	if (!ip128_equal(&w->key.saddr, &w->at.saddr) || w->nat)
 		f->flags |= FLOW_SNAT;
-	if (!ip128_equal(&w->in.daddr, &w->at.daddr))
+	if (!ip128_equal(&w->key.daddr, &w->at.daddr))
 		f->flags |= FLOW_DNAT;
+	timeouts_fill(w);
 }
 
 /* From the forward half to the other one, in place. */
@@ -54,15 +117,15 @@ static __always_inline void reverse_fill(struct walk *w)
 	struct flow *f = &w->flow;
 	__u32 flags = f->flags;
 
-	f->saddr = w->in.daddr;
-	f->daddr = w->in.saddr;
-	f->sport = w->in.dport;
-	f->dport = w->in.sport;
-	f->output_ifindex = w->ifindex;
+	f->saddr = w->key.daddr;
+	f->daddr = w->key.saddr;
+	f->sport = w->key.dport;
+	f->dport = w->key.sport;
+	f->output_ifindex = w->key.ifindex;
 	__builtin_memcpy(f->dmac, w->self.mac, 6);
 	f->output = w->self.output;
 	f->flags = FLOW_REPLY | FLOW_ACL_UNKNOWN |
-		   (flags & (FLOW_ROUTED | FLOW_TRACKED_IN | FLOW_TRACKED_OUT));
+		   (flags & (FLOW_ROUTED | FLOW_TRACKED_IN | FLOW_TRACKED_OUT | FLOW_EGRESS_ONLY));
 	if (flags & FLOW_SNAT)
 		f->flags |= FLOW_DNAT;
 	if (flags & FLOW_DNAT)
@@ -75,75 +138,165 @@ static __always_inline int claim_reason(int rc)
 	return rc == CLAIM_FULL ? DROP_FLOW_TABLE_FULL : DROP_FLOW_RACE;
 }
 
+enum reply_half { REPLY_WANTED, REPLY_KEPT };
+
+/* The receiver's half may be there already, if it knows the flow by another way (a middlebox sent
+ * on what the opener sent): what it sends comes out as our reply, so it stays as it is. */
+static __always_inline int reply_half(struct walk *w, const int own_stays)
+{
+	struct flow *f = bpf_map_lookup_elem(&flows, &w->reverse_key);
+
+	if (!f || flow_state(f) != FLOW_LIVE || flow_expired(&w->reverse_key, f, w->now))
+		return REPLY_WANTED;
+	if (!ip128_equal(&f->saddr, &w->key.daddr) || !ip128_equal(&f->daddr, &w->key.saddr) ||
+	    f->sport != w->key.dport || f->dport != w->key.sport)
+		return REPLY_WANTED;
+	if (f->output_ifindex == w->key.ifindex)
+		return own_stays ? REPLY_KEPT : REPLY_WANTED;
+	if (half_answers(w, f))
+		return REPLY_KEPT;
+	flow_leave(&w->reverse_key, f, FLOW_CLOSED);
+	return REPLY_WANTED;
+}
+
 /* Without a choice of port: in canonical order, so that two ends that open towards each other at
  * once cannot both give up. */
-static __always_inline int claim_both(struct walk *w, __u64 now)
+static __always_inline int claim_both(struct walk *w)
 {
 	int forward_first = key_less(&w->key, &w->reverse_key);
 	struct flow_key *first = forward_first ? &w->key : &w->reverse_key;
 	struct flow_key *second = forward_first ? &w->reverse_key : &w->key;
-	int rc = flow_claim(first, second, &w->flow, now);
+	int rc = flow_claim(first, second, &w->flow, w->now);
 
 	if (rc)
 		return claim_reason(rc);
-	if (!w->reverse_key.ifindex)
-		return DROP_INTERNAL;
-	rc = flow_claim(second, first, &w->flow, now);
+	rc = flow_claim(second, first, &w->flow, w->now);
 	if (!rc)
 		return DROP_NONE;
 	flow_set_state(first, FLOW_CLAIMED, FLOW_CLOSED);
 	return claim_reason(rc);
 }
 
-static __always_inline int claim_nat(struct walk *w, __u64 now)
+static __always_inline int claim_nat(struct walk *w)
 {
 	int rc = nat_claim_port(w);
 
 	if (rc)
 		return rc;
-	rc = flow_claim(&w->key, &w->reverse_key, &w->flow, now);
+	rc = flow_claim(&w->key, &w->reverse_key, &w->flow, w->now);
 	if (rc) {
 		flow_set_state(&w->reverse_key, FLOW_CLAIMED, FLOW_CLOSED);
 		return claim_reason(rc);
 	}
 	w->at.sport = w->reverse_key.dport;
-	if (w->is_echo)
+	if (w->is.is_echo)
 		w->at.dport = w->at.sport;
+	w->flow.sport = w->at.sport;
+	w->flow.dport = w->at.dport;
 	return DROP_NONE;
+}
+
+static __always_inline int claim(struct walk *w, int *kept)
+{
+	int rc;
+
+	*kept = REPLY_WANTED;
+	if (w->nat)
+		return claim_nat(w);
+	*kept = reply_half(w, 0);
+	if (*kept == REPLY_WANTED)
+		return claim_both(w);
+	rc = flow_claim(&w->key, &w->reverse_key, &w->flow, w->now);
+	return rc ? claim_reason(rc) : DROP_NONE;
 }
 
 /* Enters both halves of what the walk decided. */
 __noinline int admit(struct walk *w)
 {
 	const struct dp_config *cfg = dp_config();
-	struct tuple reply;
-	__u64 now;
-	int reason;
+	int reason, kept;
 
 	if (!w || !cfg)
 		return DROP_INTERNAL;
-	now = virtual_now(cfg);
-	reply.saddr = w->at.daddr;
-	reply.daddr = w->at.saddr;
-	reply.sport = w->at.dport;
-	reply.dport = w->at.sport;
-	key_fill(&w->reverse_key, w->output_ifindex, w->protocol, &reply);
-	forward_fill(w, cfg, now);
-	reason = w->nat ? claim_nat(w, now) : claim_both(w, now);
+	reason = quota_take(w);
 	if (reason)
 		return reason;
-	forward_fill(w, cfg, now);
-	w->flow.packets = 1;
-	w->flow.bytes = w->bytes;
-	reverse_fill(w);
-	flow_publish(&w->reverse_key, &w->flow);
-	forward_fill(w, cfg, now);
-	w->flow.packets = 1;
-	w->flow.bytes = w->bytes;
+	reply_key_fill(w);
+	forward_fill(w, cfg);
+	reason = claim(w, &kept);
+	if (reason) {
+		flow_discount(w->key.ifindex);
+		return reason;
+	}
 	flow_publish(&w->key, &w->flow);
+	w->flow_flags = w->flow.flags;
 	if (w->nat)
 		nat_count(w->nat, &w->flow, w->bytes, 1, 0);
+	if (kept == REPLY_KEPT)
+		return DROP_NONE;
+	reverse_fill(w);
+	flow_publish(&w->reverse_key, &w->flow);
 	return DROP_NONE;
+}
+
+/* ---- walking again ---- */
+
+/* The gates in the order of this half's direction, as flags of its flow. */
+static __always_inline __u32 tracked_flags(__u32 walked, __u32 reply)
+{
+	if (!reply)
+		return walked & (FLOW_TRACKED_IN | FLOW_TRACKED_OUT);
+	return (walked & FLOW_TRACKED_OUT ? FLOW_TRACKED_IN : 0) |
+	       (walked & FLOW_TRACKED_IN ? FLOW_TRACKED_OUT : 0);
+}
+
+/* A half that goes to another interface now, as what it was before: with the gates that it passed,
+ * its age and its translation. Whoever receives it gets a half to answer by. */
+static __always_inline int readmit(struct walk *w, struct flow *f, const struct dp_config *cfg)
+{
+	const __u32 paths = FLOW_TRACKED_IN | FLOW_TRACKED_OUT | FLOW_ROUTED | FLOW_ACL_UNKNOWN;
+	__u32 flags = *(volatile __u32 *)&f->flags;
+
+	reply_key_fill(w);
+	forward_fill(w, cfg);
+	w->flow.flags = (flags & ~paths) | tracked_flags(w->flow_flags, flags & FLOW_REPLY) |
+			(w->flow_flags & FLOW_ROUTED);
+	w->flow.packets = f->packets;
+	w->flow.bytes = f->bytes;
+	if (!flow_swap(f, FLOW_LIVE, FLOW_CLAIMED))
+		return DROP_FLOW_RACE;
+	flow_publish(&w->key, &w->flow);
+	if (reply_half(w, 1) == REPLY_KEPT)
+		return DROP_NONE;
+	w->flow.flags = w->flow_flags | (flags & (FLOW_SNAT | FLOW_DNAT | FLOW_EGRESS_ONLY));
+	if (!flow_claim(&w->reverse_key, &w->key, &w->flow, w->now)) {
+		reverse_fill(w);
+		flow_publish(&w->reverse_key, &w->flow);
+	}
+	return DROP_NONE;
+}
+
+static __always_inline void flow_recall(struct walk *w, const struct flow *f)
+{
+	w->is.has_flow = 1;
+	w->nat = f->nat;
+	w->nat_address = f->nat_address;
+	w->old.saddr = f->saddr;
+	w->old.daddr = f->daddr;
+	w->old.sport = f->sport;
+	w->old.dport = f->dport;
+	w->old_flags = f->flags;
+	w->output_ifindex = f->output_ifindex;
+	w->is.skip_egress = flow_is_own(w->old_flags);
+}
+
+/* Translated as before, by the same gateway? */
+static __always_inline int is_same_translation(const struct walk *w, const struct flow *f)
+{
+	if (!(w->old_flags & FLOW_REPLY) && ((w->flow_flags ^ w->old_flags) & FLOW_EGRESS_ONLY))
+		return 0;
+	return w->nat == f->nat && ip128_equal(&w->at.saddr, &w->old.saddr) &&
+	       ip128_equal(&w->at.daddr, &w->old.daddr);
 }
 
 /* Does what is entered still hold? A half walks again when routes or ACLs changed, when it never
@@ -151,48 +304,35 @@ __noinline int admit(struct walk *w)
  * reason; FLOW_PATH: the flow ends. */
 __noinline int walk_again(struct walk *w)
 {
+	const struct dp_config *cfg = dp_config();
 	struct flow *f;
-	__u32 tracked, same;
+	__u32 same;
 	int reason;
 
-	if (!w)
+	if (!w || !cfg)
 		return DROP_INTERNAL;
 	f = bpf_map_lookup_elem(&flows, &w->key);
 	if (!f)
 		return DROP_FLOW_RACE;
-	tracked = f->flags;
-	w->has_flow = 1;
-	w->nat = f->nat;
-	w->nat_address = f->nat_address;
-	w->old.saddr = f->saddr;
-	w->old.daddr = f->daddr;
-	w->old.sport = f->sport;
-	w->old.dport = f->dport;
-	w->output_ifindex = f->output_ifindex;
-	/* State is per gate: the reply's sender is the opener's receiver. */
-	w->skip_egress = !!(tracked & (tracked & FLOW_REPLY ? FLOW_TRACKED_IN : FLOW_TRACKED_OUT));
-	w->skip_ingress = !!(tracked & (tracked & FLOW_REPLY ? FLOW_TRACKED_OUT : FLOW_TRACKED_IN));
+	flow_recall(w, f);
 	same = f->output_ifindex;
 	reason = walk_run(w);
 	if (reason)
 		return reason;
-	if (w->output_ifindex != same || w->nat != f->nat ||
-	    !ip128_equal(&w->at.saddr, &w->old.saddr) ||
-	    !ip128_equal(&w->at.daddr, &w->old.daddr)) {
+	if (!is_same_translation(w, f)) {
 		if (!w->dry)
 			flow_close_pair(&w->key, f);
 		return DROP_FLOW_PATH;
 	}
-	if (!w->dry) {
-		const struct dp_config *cfg = dp_config();
-
-		if (cfg) {
-			f->generation = *(volatile const __u32 *)&cfg->generation;
-			f->group_generation = *(volatile const __u32 *)&cfg->group_generation;
-		}
-		if (tracked & FLOW_ACL_UNKNOWN)
-			__sync_fetch_and_and(&f->flags, ~FLOW_ACL_UNKNOWN);
-	}
+	if (w->dry)
+		return DROP_NONE;
+	if (w->output_ifindex != same)
+		return readmit(w, f, cfg);
+	f->mtu = w->mtu;
+	f->generation = *(volatile const __u32 *)&cfg->generation;
+	f->group_generation = *(volatile const __u32 *)&cfg->group_generation;
+	if (w->old_flags & FLOW_ACL_UNKNOWN)
+		__sync_fetch_and_and(&f->flags, ~FLOW_ACL_UNKNOWN);
 	return DROP_NONE;
 }
 

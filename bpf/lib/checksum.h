@@ -32,8 +32,9 @@ static __always_inline int check_checksum_start(struct __sk_buff *skb, const str
 	if (BPF_CORE_READ_BITFIELD(k, ip_summed) != CHECKSUM_PARTIAL)
 		return DROP_NONE;
 	start = k->csum_start - (__u32)((long)k->data - (long)k->head);
-	wanted = w->protocol == IPPROTO_TCP ? 16 : w->protocol == IPPROTO_UDP ? 6 : ~0u;
-	return start == w->l4_offset && k->csum_offset == wanted ? DROP_NONE : DROP_CHECKSUM_START;
+	wanted = w->key.protocol == IPPROTO_TCP ? 16 : w->key.protocol == IPPROTO_UDP ? 6 : ~0u;
+	return start == w->is.l4_offset && k->csum_offset == wanted ? DROP_NONE
+								    : DROP_CHECKSUM_START;
 }
 
 #endif

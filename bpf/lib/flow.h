@@ -8,7 +8,7 @@
 #ifndef VPCD_BPF_LIB_FLOW_H
 #define VPCD_BPF_LIB_FLOW_H
 
-#include "bpf/lib/walk.h"
+#include "bpf/lib/parse.h"
 
 #define CLAIM_RE_READS 8
 
@@ -20,6 +20,28 @@ static __always_inline __u32 flow_state(const struct flow *f)
 static __always_inline int flow_swap(struct flow *f, __u32 from, __u32 to)
 {
 	return __sync_val_compare_and_swap(&f->state, from, to) == from;
+}
+
+/* ---- how many flows an interface has open (halves that are not replies, while LIVE) ---- */
+
+static __always_inline void flow_discount(__u32 ifindex)
+{
+	struct eni_flows *e = bpf_map_lookup_elem(&eni_flows, &ifindex);
+
+	if (e && *(volatile __u32 *)&e->open)
+		__sync_fetch_and_add(&e->open, -1);
+}
+
+/* From LIVE to another state. */
+static __always_inline int flow_leave(const struct flow_key *k, struct flow *f, __u32 to)
+{
+	__u32 flags = *(volatile __u32 *)&f->flags;
+
+	if (!flow_swap(f, FLOW_LIVE, to))
+		return 0;
+	if (!(flags & FLOW_REPLY))
+		flow_discount(k->ifindex);
+	return 1;
 }
 
 /* The key of the half that travels the other way. */
@@ -60,6 +82,35 @@ static __always_inline int key_less(const struct flow_key *a, const struct flow_
 	return 0;
 }
 
+/* ---- what a half knows ---- */
+
+/* Did the gate of the interface where the half enters pass its flow, tracked: the egress gate of
+ * who opened it, the ingress gate of who was opened to? */
+static __always_inline int flow_is_own(__u32 flags)
+{
+	return !!(flags & (flags & FLOW_REPLY ? FLOW_TRACKED_IN : FLOW_TRACKED_OUT));
+}
+
+static __always_inline int is_echo_reply(const struct walk *w)
+{
+	return w->is.icmp_type == (w->key.family == AF_INET6 ? ICMP6_ECHOREPLY : ICMP_ECHOREPLY);
+}
+
+/* A new connection on the ports of one that is closing. */
+static __always_inline int is_reopening(const struct walk *w, const struct flow *f)
+{
+	return (w->is.tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && (f->flags & FLOW_CLOSING);
+}
+
+/* Is the packet the other direction's of what this half carries? A half carries one direction of an
+ * echo. */
+static __always_inline int half_answers(const struct walk *w, const struct flow *f)
+{
+	if (is_reopening(w, f))
+		return 0;
+	return !w->is.is_echo || is_echo_reply(w) == !(f->flags & FLOW_REPLY);
+}
+
 enum claim { CLAIM_OK, CLAIM_TAKEN, CLAIM_RACE, CLAIM_FULL };
 
 /* Makes the entry of a key ours, CLAIMED. `mate` is the key of its other half: a live entry that is
@@ -89,7 +140,7 @@ static __noinline int flow_claim(const struct flow_key *k, const struct flow_key
 		if (!flow_expired(k, f, now))
 			return CLAIM_TAKEN;
 	}
-	return flow_swap(f, FLOW_LIVE, FLOW_CLAIMED) ? CLAIM_OK : CLAIM_RACE;
+	return flow_leave(k, f, FLOW_CLAIMED) ? CLAIM_OK : CLAIM_RACE;
 }
 
 static __always_inline void flow_set_state(const struct flow_key *k, __u32 from, __u32 to)
@@ -123,17 +174,22 @@ static __noinline void flow_publish(const struct flow_key *k, const struct flow 
 	f->nat = v->nat;
 	f->output = v->output;
 	f->nat_address = v->nat_address;
+	f->established_timeout = v->established_timeout;
+	f->opening_timeout = v->opening_timeout;
 	/* A full barrier: the fields are there before the state says so. */
 	flow_swap(f, FLOW_CLAIMED, FLOW_LIVE);
 }
 
 static __noinline void flow_close_pair(const struct flow_key *k, struct flow *f)
 {
-	struct flow_key other;
+	struct flow_key key;
+	struct flow *other;
 
-	flow_other_key(k, f, &other);
-	flow_swap(f, FLOW_LIVE, FLOW_CLOSED);
-	flow_set_state(&other, FLOW_LIVE, FLOW_CLOSED);
+	flow_other_key(k, f, &key);
+	flow_leave(k, f, FLOW_CLOSED);
+	other = bpf_map_lookup_elem(&flows, &key);
+	if (other)
+		flow_leave(&key, other, FLOW_CLOSED);
 }
 
 /* ---- states of protocols ---- */
@@ -169,19 +225,19 @@ static __always_inline int flow_advance(const struct walk *w, const struct flow_
 {
 	__u32 flags = f->flags;
 
-	if (w->protocol == IPPROTO_TCP) {
-		if (w->tcp_flags & 4) {
+	if (w->key.protocol == IPPROTO_TCP) {
+		if (w->is.tcp_flags & 4) {
 			__sync_fetch_and_or(&f->flags, FLOW_SEEN_RST);
 			both_flags(k, f, FLOW_CLOSING);
 			return 0;
 		}
-		if ((w->tcp_flags & 1) && !(flags & FLOW_SEEN_FIN))
+		if ((w->is.tcp_flags & 1) && !(flags & FLOW_SEEN_FIN))
 			flow_saw_fin(k, f);
 	}
 	if ((flags & FLOW_ESTABLISHED) || !(flags & FLOW_REPLY))
 		return 0;
 	/* TCP: the other end answered. UDP: more than one exchange. */
-	if (w->protocol == IPPROTO_TCP || (w->protocol == IPPROTO_UDP && f->packets)) {
+	if (w->key.protocol == IPPROTO_TCP || (w->key.protocol == IPPROTO_UDP && f->packets)) {
 		both_flags(k, f, FLOW_ESTABLISHED);
 		return 1;
 	}

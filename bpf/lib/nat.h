@@ -14,11 +14,11 @@
 
 static __always_inline __u32 nat_hash(const struct walk *w)
 {
-	__u32 h = w->ifindex * 0x9e3779b1u;
+	__u32 h = w->key.ifindex * 0x9e3779b1u;
 
-	h = (h ^ w->in.saddr.w[3]) * 0x85ebca6bu;
-	h = (h ^ w->in.daddr.w[3]) * 0xc2b2ae35u;
-	h = (h ^ ((__u32)w->in.sport << 16 | w->in.dport)) * 0x27d4eb2fu;
+	h = (h ^ w->key.saddr.w[3]) * 0x85ebca6bu;
+	h = (h ^ w->key.daddr.w[3]) * 0xc2b2ae35u;
+	h = (h ^ ((__u32)w->key.sport << 16 | w->key.dport)) * 0x27d4eb2fu;
 	return h ^ h >> 15;
 }
 
@@ -37,11 +37,10 @@ static __noinline struct nat_stats *nat_stats_of(__u32 number)
  * places), or the reason. */
 __noinline int nat_claim_port(struct walk *w)
 {
-	const struct dp_config *cfg = dp_config();
 	struct nat_stats *s;
 	__u32 start;
 
-	if (!w || !cfg)
+	if (!w)
 		return DROP_INTERNAL;
 	start = nat_hash(w);
 	for (__u32 i = 0; i < NAT_PROBES; i++) {
@@ -49,9 +48,9 @@ __noinline int nat_claim_port(struct walk *w)
 		int rc;
 
 		w->reverse_key.dport = port;
-		if (w->is_echo)
+		if (w->is.is_echo)
 			w->reverse_key.sport = port;
-		rc = flow_claim(&w->reverse_key, &w->key, &w->flow, virtual_now(cfg));
+		rc = flow_claim(&w->reverse_key, &w->key, &w->flow, w->now);
 		if (rc == CLAIM_OK)
 			return DROP_NONE;
 		if (rc == CLAIM_FULL)

@@ -12,19 +12,27 @@
 #define OFFSET_IP_CHECKSUM (ETH_LEN + 10)
 #define OFFSET_IP_SOURCE   (ETH_LEN + 12)
 #define OFFSET_IP_DEST	   (ETH_LEN + 16)
+#define OFFSET_IP6_SOURCE  (ETH_LEN + 8)
+#define OFFSET_IP6_DEST	   (ETH_LEN + 24)
 
+/* Where the checksum over the addresses lies; 0: nowhere, or in another fragment. */
 static __always_inline int checksum_offset(const struct walk *w)
 {
-	if (w->protocol == IPPROTO_TCP)
-		return w->l4_offset + 16;
-	return w->protocol == IPPROTO_UDP ? w->l4_offset + 6 : 0;
+	if (w->is.fragment == FRAGMENT_LATER)
+		return 0;
+	if (w->key.protocol == IPPROTO_TCP)
+		return w->is.l4_offset + 16;
+	if (w->key.protocol == IPPROTO_UDP)
+		return w->is.l4_offset + 6;
+	return w->key.family == AF_INET6 && w->key.protocol == IPPROTO_ICMPV6 ? w->is.l4_offset + 2
+									      : 0;
 }
 
 static __always_inline void rewrite_address(struct __sk_buff *skb, const struct walk *w, __u32 at,
 					    __be32 from, __be32 to)
 {
 	int l4 = checksum_offset(w);
-	__u64 mangled = w->protocol == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
+	__u64 mangled = w->key.protocol == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
 
 	if (from == to)
 		return;
@@ -34,10 +42,24 @@ static __always_inline void rewrite_address(struct __sk_buff *skb, const struct 
 	bpf_skb_store_bytes(skb, at, &to, 4, 0);
 }
 
+static __always_inline void rewrite_address6(struct __sk_buff *skb, const struct walk *w, __u32 at,
+					     const struct ip128 *from, const struct ip128 *to)
+{
+	int l4 = checksum_offset(w);
+	struct ip128 old = *from, new = *to;
+
+	if (ip128_equal(from, to))
+		return;
+	if (l4)
+		bpf_l4_csum_replace(skb, l4, 0, bpf_csum_diff(old.w, 16, new.w, 16, 0),
+				    BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0);
+	bpf_skb_store_bytes(skb, at, &new, 16, 0);
+}
+
 static __always_inline void rewrite_port(struct __sk_buff *skb, const struct walk *w, __u32 at,
 					 __u32 checksum, __be16 from, __be16 to)
 {
-	__u64 mangled = w->protocol == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
+	__u64 mangled = w->key.protocol == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
 
 	if (from == to)
 		return;
@@ -47,13 +69,22 @@ static __always_inline void rewrite_port(struct __sk_buff *skb, const struct wal
 
 static __noinline void rewrite(struct __sk_buff *skb, const struct walk *w, const struct tuple *to)
 {
-	rewrite_address(skb, w, OFFSET_IP_SOURCE, w->in.saddr.w[3], to->saddr.w[3]);
-	rewrite_address(skb, w, OFFSET_IP_DEST, w->in.daddr.w[3], to->daddr.w[3]);
-	if (w->protocol == IPPROTO_TCP || w->protocol == IPPROTO_UDP) {
-		rewrite_port(skb, w, w->l4_offset, checksum_offset(w), w->in.sport, to->sport);
-		rewrite_port(skb, w, w->l4_offset + 2, checksum_offset(w), w->in.dport, to->dport);
-	} else if (w->is_echo) {
-		rewrite_port(skb, w, w->l4_offset + 4, w->l4_offset + 2, w->in.dport, to->dport);
+	const __u32 l4 = w->is.l4_offset;
+
+	if (w->key.family == AF_INET6) {
+		rewrite_address6(skb, w, OFFSET_IP6_SOURCE, &w->key.saddr, &to->saddr);
+		rewrite_address6(skb, w, OFFSET_IP6_DEST, &w->key.daddr, &to->daddr);
+	} else {
+		rewrite_address(skb, w, OFFSET_IP_SOURCE, w->key.saddr.w[3], to->saddr.w[3]);
+		rewrite_address(skb, w, OFFSET_IP_DEST, w->key.daddr.w[3], to->daddr.w[3]);
+	}
+	if (w->is.fragment == FRAGMENT_LATER)
+		return;
+	if (w->key.protocol == IPPROTO_TCP || w->key.protocol == IPPROTO_UDP) {
+		rewrite_port(skb, w, l4, checksum_offset(w), w->key.sport, to->sport);
+		rewrite_port(skb, w, l4 + 2, checksum_offset(w), w->key.dport, to->dport);
+	} else if (w->is.is_echo) {
+		rewrite_port(skb, w, l4 + 4, l4 + 2, w->key.dport, to->dport);
 	}
 }
 

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * The parser: from a frame to struct walk, or the reason why not. Bounds are checked against what
- * the headers say as well as against what is there.
+ * The parser's common part: Ethernet and the transport headers. From a frame to struct walk, or the
+ * reason why not; bounds are checked against what the headers say as well as against what is there.
  */
 #ifndef VPCD_BPF_LIB_PARSE_H
 #define VPCD_BPF_LIB_PARSE_H
 
 #include <linux/if_ether.h>
 #include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
 
 #include "bpf/lib/walk.h"
-
-#define IP_MORE_FRAGMENTS 0x2000
-#define IP_OFFSET_MASK	  0x1fff
-#define IP_DONT_FRAGMENT  0x4000
 
 #define TCP_FIN 1
 #define TCP_SYN 2
@@ -28,13 +25,22 @@
 #define ICMP_TIME_EXCEEDED 11
 #define ICMP_PARAMETERPROB 12
 
+#define ICMP6_DEST_UNREACH  1
+#define ICMP6_PACKET_TOOBIG 2
+#define ICMP6_PARAMPROB	    4
+#define ICMP6_ECHO	    128
+#define ICMP6_ECHOREPLY	    129
+#define ND_FIRST	    133 /* router solicitation … */
+#define ND_LAST		    137 /* … redirect */
+
 struct icmp_header {
 	__u8 type, code;
 	__be16 checksum, id, sequence;
 };
 
-/* Enough for all headers that are read. */
-#define HEADERS_LEN (ETH_LEN + 20 + 20)
+/* Enough for all headers that are read in place. */
+#define HEADERS4_LEN (ETH_LEN + 20 + 20)
+#define HEADERS6_LEN (ETH_LEN + 40 + 20)
 
 /* Ethernet: 0 and the type, or the reason. */
 static __always_inline int parse_ethernet(struct __sk_buff *skb, struct walk *w, __be16 *type)
@@ -43,8 +49,8 @@ static __always_inline int parse_ethernet(struct __sk_buff *skb, struct walk *w,
 
 	if (skb->len < ETH_LEN)
 		return DROP_TRUNCATED;
-	if ((void *)(long)skb->data + HEADERS_LEN > (void *)(long)skb->data_end)
-		bpf_skb_pull_data(skb, skb->len < HEADERS_LEN ? skb->len : HEADERS_LEN);
+	if ((void *)(long)skb->data + HEADERS4_LEN > (void *)(long)skb->data_end)
+		bpf_skb_pull_data(skb, skb->len < HEADERS4_LEN ? skb->len : HEADERS4_LEN);
 	eth = (void *)(long)skb->data;
 	if ((void *)(eth + 1) > (void *)(long)skb->data_end)
 		return DROP_TRUNCATED;
@@ -57,110 +63,110 @@ static __always_inline int parse_ethernet(struct __sk_buff *skb, struct walk *w,
 	return DROP_NONE;
 }
 
-static __always_inline int parse_icmp(struct walk *w, void *l4, void *end)
+static __always_inline int parse_icmp(struct walk *w, const struct icmp_header *icmp, __u32 l4_len)
 {
-	struct icmp_header *icmp = l4;
+	const int v6 = w->key.family == AF_INET6;
 
-	if ((void *)(icmp + 1) > end)
+	if (l4_len < sizeof(*icmp))
 		return DROP_TRUNCATED;
-	w->icmp_type = icmp->type;
-	w->icmp_code = icmp->code;
-	if (icmp->type == ICMP_ECHO || icmp->type == ICMP_ECHOREPLY) {
-		w->is_echo = 1;
-		w->in.sport = w->in.dport = icmp->id;
-	} else {
-		w->is_error = icmp->type == ICMP_DEST_UNREACH || icmp->type == ICMP_TIME_EXCEEDED ||
-			      icmp->type == ICMP_PARAMETERPROB;
-		w->in.sport = bpf_htons(icmp->type << 8 | icmp->code);
+	w->is.icmp_type = icmp->type;
+	w->is.icmp_code = icmp->code;
+	if (icmp->type == (v6 ? ICMP6_ECHO : ICMP_ECHO) ||
+	    icmp->type == (v6 ? ICMP6_ECHOREPLY : ICMP_ECHOREPLY)) {
+		w->is.is_echo = 1;
+		w->key.sport = w->key.dport = icmp->id;
+		return DROP_NONE;
 	}
+	w->is.is_error = v6 ? icmp->type >= ICMP6_DEST_UNREACH && icmp->type <= ICMP6_PARAMPROB
+			    : icmp->type == ICMP_DEST_UNREACH || icmp->type == ICMP_TIME_EXCEEDED ||
+					 icmp->type == ICMP_PARAMETERPROB;
+	w->key.sport = bpf_htons(icmp->type << 8 | icmp->code);
 	return DROP_NONE;
 }
 
-static __always_inline int parse_tcp(struct walk *w, void *l4, void *end, __u32 l4_len)
+static __always_inline int parse_tcp(struct walk *w, const struct tcphdr *tcp, __u32 l4_len)
 {
-	struct tcphdr *tcp = l4;
-
-	if ((void *)(tcp + 1) > end)
+	if (l4_len < sizeof(*tcp))
 		return DROP_TRUNCATED;
 	if (tcp->doff < 5)
 		return DROP_MALFORMED;
 	if (tcp->doff * 4u > l4_len)
 		return DROP_TRUNCATED;
-	w->in.sport = tcp->source;
-	w->in.dport = tcp->dest;
-	w->tcp_flags = ((__u8 *)tcp)[13];
+	w->key.sport = tcp->source;
+	w->key.dport = tcp->dest;
+	w->is.tcp_flags = ((const __u8 *)tcp)[13];
 	return DROP_NONE;
 }
 
-static __always_inline int parse_udp(struct walk *w, void *l4, void *end, __u32 l4_len, __u32 gso)
+/* A large segment's length is that of what it is cut into, a first fragment's that of the whole. */
+static __always_inline int parse_udp(struct walk *w, const struct udphdr *udp, __u32 l4_len,
+				     __u32 gso)
 {
-	struct udphdr *udp = l4;
-
-	if ((void *)(udp + 1) > end)
-		return DROP_TRUNCATED;
 	if (bpf_ntohs(udp->len) < sizeof(*udp))
 		return DROP_MALFORMED;
-	if (bpf_ntohs(udp->len) > l4_len && !gso)
+	if (l4_len < sizeof(*udp) || (bpf_ntohs(udp->len) > l4_len && !gso && !w->is.fragment))
 		return DROP_TRUNCATED;
-	w->in.sport = udp->source;
-	w->in.dport = udp->dest;
+	w->key.sport = udp->source;
+	w->key.dport = udp->dest;
 	return DROP_NONE;
 }
 
-static __always_inline int parse_ipv4(struct __sk_buff *skb, struct walk *w)
+static __always_inline int is_icmp(const struct flow_key *k)
 {
-	void *end = (void *)(long)skb->data_end;
-	struct iphdr *ip = (void *)(long)skb->data + ETH_LEN;
-	__u32 total, l4_len, gso = skb->gso_size;
-	__u16 fragment;
+	return k->protocol == (k->family == AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
+}
 
-	if ((void *)(ip + 1) > end)
-		return DROP_TRUNCATED;
-	if (ip->version != 4 || ip->ihl < 5 || !ip->ttl)
-		return DROP_MALFORMED;
-	if (ip->ihl > 5)
-		return DROP_IP_OPTIONS;
-	total = bpf_ntohs(ip->tot_len);
-	/* A large segment's length does not fit: the kernel cuts it (zero, or more than is said).
-	 */
-	if (!gso && total > skb->len - ETH_LEN)
-		return DROP_TRUNCATED;
-	if (gso)
-		total = skb->len - ETH_LEN;
-	if (total < sizeof(*ip))
-		return DROP_MALFORMED;
-	fragment = bpf_ntohs(ip->frag_off);
-	if (fragment & (IP_MORE_FRAGMENTS | IP_OFFSET_MASK))
-		return DROP_FRAGMENT;
-	w->dont_fragment = !!(fragment & IP_DONT_FRAGMENT);
-	w->protocol = ip->protocol;
-	w->in.saddr = ip128_v4(ip->saddr);
-	w->in.daddr = ip128_v4(ip->daddr);
-	w->l4_offset = ETH_LEN + sizeof(*ip);
-	/* The headers stay, whatever the segments carry. */
-	w->bytes = total;
-	w->len = gso ? gso + sizeof(*ip) + 20 : total;
-	l4_len = total - sizeof(*ip);
-	switch (ip->protocol) {
-	case IPPROTO_TCP:
-		return parse_tcp(w, ip + 1, end, l4_len);
-	case IPPROTO_UDP:
-		return parse_udp(w, ip + 1, end, l4_len, gso);
-	case IPPROTO_ICMP:
-		return parse_icmp(w, ip + 1, end);
-	}
+/* The transport header, where it lies in the packet's linear part. */
+static __always_inline int parse_transport(struct walk *w, void *l4, void *end, __u32 l4_len,
+					   __u32 gso)
+{
+	if (w->key.protocol == IPPROTO_TCP)
+		return l4 + sizeof(struct tcphdr) > end ? DROP_TRUNCATED : parse_tcp(w, l4, l4_len);
+	if (w->key.protocol == IPPROTO_UDP)
+		return l4 + sizeof(struct udphdr) > end ? DROP_TRUNCATED
+							: parse_udp(w, l4, l4_len, gso);
+	if (is_icmp(&w->key))
+		return l4 + sizeof(struct icmp_header) > end ? DROP_TRUNCATED
+							     : parse_icmp(w, l4, l4_len);
 	return DROP_NONE;
 }
 
-/* What a sender may not say of itself. */
-static __always_inline int check_source(const struct walk *w)
+/* The same, where it may lie anywhere. */
+static __always_inline int parse_transport_far(struct __sk_buff *skb, struct walk *w, __u32 l4_len,
+					       __u32 gso)
 {
-	__u32 a = bpf_ntohl(w->in.saddr.w[3]);
+	__u32 at = w->is.l4_offset;
+	union {
+		struct tcphdr tcp;
+		struct udphdr udp;
+		struct icmp_header icmp;
+	} l4;
 
-	if ((w->self.flags & ENI_SOURCE_DEST_CHECK) && !ip128_equal(&w->in.saddr, &w->self.address))
-		return DROP_SOURCE_ADDRESS;
-	if (a >> 24 == 127 || a >> 28 == 14 || a >> 24 == 0 || a == 0xffffffff)
-		return DROP_SOURCE_ADDRESS;
+	if (w->key.protocol == IPPROTO_TCP)
+		return bpf_skb_load_bytes(skb, at, &l4.tcp, sizeof(l4.tcp))
+			       ? DROP_TRUNCATED
+			       : parse_tcp(w, &l4.tcp, l4_len);
+	if (w->key.protocol == IPPROTO_UDP)
+		return bpf_skb_load_bytes(skb, at, &l4.udp, sizeof(l4.udp))
+			       ? DROP_TRUNCATED
+			       : parse_udp(w, &l4.udp, l4_len, gso);
+	if (is_icmp(&w->key))
+		return bpf_skb_load_bytes(skb, at, &l4.icmp, sizeof(l4.icmp))
+			       ? DROP_TRUNCATED
+			       : parse_icmp(w, &l4.icmp, l4_len);
+	return DROP_NONE;
+}
+
+/* A part of a datagram: `offset` of its payload, of which w->payload_len octets are here. The
+ * receiver puts 65,535 together at most, and cuts at multiples of 8. */
+static __always_inline int parse_fragment(struct walk *w, __u32 offset, int more, __u32 gso)
+{
+	if (gso || offset + w->payload_len > 0xffff || (more && (w->payload_len & 7)) ||
+	    !w->payload_len)
+		return DROP_MALFORMED;
+	w->is.fragment = offset ? FRAGMENT_LATER : FRAGMENT_FIRST;
+	w->is.fragment_offset = offset;
+	w->is.more_fragments = more;
 	return DROP_NONE;
 }
 

@@ -9,9 +9,10 @@
 #include "bpf/lib/flow.h"
 
 /* From the state that was judged: an entry that another flow has taken over since is left alone. */
-static __always_inline int mark_dead(struct flow *f, __u32 from)
+static __always_inline int mark_dead(const struct flow_key *k, struct flow *f, __u32 from)
 {
-	if ((from != FLOW_LIVE && from != FLOW_CLOSED) || !flow_swap(f, from, FLOW_DEAD))
+	if (from == FLOW_LIVE ? !flow_leave(k, f, FLOW_DEAD)
+			      : from != FLOW_CLOSED || !flow_swap(f, from, FLOW_DEAD))
 		return 0;
 	f->last_seen_ns = bpf_ktime_get_ns();
 	return 1;
@@ -30,7 +31,7 @@ static __noinline int mark_mate_dead(const struct flow_key *k, const struct flow
 	flow_other_key(mate_key, mate, &back);
 	if (key_less(k, &back) || key_less(&back, k))
 		return 0;
-	return mark_dead(mate, state);
+	return mark_dead(mate_key, mate, state);
 }
 
 static __always_inline void count_idle_timeout(__u32 nat)
@@ -53,7 +54,7 @@ static __noinline int retire_pair(struct retire_entry *r, __u64 now)
 	if (state == FLOW_LIVE && !r->force && !flow_expired(&r->key, f, now))
 		return 0;
 	flow_other_key(&r->key, f, &mate_key);
-	if (!mark_dead(f, state))
+	if (!mark_dead(&r->key, f, state))
 		return 0;
 	r->timed_out = state == FLOW_LIVE && !r->force && !(f->flags & FLOW_CLOSING);
 	mark_mate_dead(&r->key, &mate_key);

@@ -5,7 +5,7 @@
 #ifndef VPCD_BPF_LIB_RULES_H
 #define VPCD_BPF_LIB_RULES_H
 
-#include "bpf/lib/walk.h"
+#include "bpf/lib/parse.h"
 
 static __always_inline __u32 first_bit(__u64 v)
 {
@@ -24,12 +24,23 @@ static __always_inline __u32 first_bit(__u64 v)
 	return n + !(v & 1);
 }
 
+static __always_inline void count_hit(__u32 base, __u32 rule)
+{
+	__u32 i = base + rule;
+	__u64 *n = bpf_map_lookup_elem(&rule_hits, &i);
+
+	if (n)
+		*n += 1;
+}
+
 static __always_inline int take_rule(struct walk *w, const struct classifier *c, __u32 word)
 {
 	__u64 m = w->matched.w[word];
 
 	w->rule = word * 64 + first_bit(m);
 	w->match_deny = !!(c->deny.w[word] & m & -m);
+	if (c->hits && !w->dry)
+		count_hit(c->hits, w->rule);
 	return 1;
 }
 
@@ -51,14 +62,14 @@ __noinline int rules_match(struct walk *w)
 		return 0;
 	w->addr_key.prefixlen = 64 + 128;
 	w->addr_key.classifier = id;
-	w->addr_key.family = AF_INET;
+	w->addr_key.family = w->key.family;
 	w->addr_key.address = w->match_address;
 	by_address = bpf_map_lookup_elem(&rule_addresses, &w->addr_key);
 	w->port_key.prefixlen = 64;
 	w->port_key.classifier = id;
-	w->port_key.protocol = w->protocol;
-	w->port_key.port = w->protocol == IPPROTO_ICMP ? bpf_htons(w->icmp_type << 8 | w->icmp_code)
-						       : w->at.dport;
+	w->port_key.protocol = w->key.protocol;
+	w->port_key.port =
+		is_icmp(&w->key) ? bpf_htons(w->is.icmp_type << 8 | w->is.icmp_code) : w->at.dport;
 	by_port = bpf_map_lookup_elem(&rule_ports, &w->port_key);
 	if (w->peer_groups) {
 		peer.classifier = id;

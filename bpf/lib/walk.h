@@ -20,24 +20,49 @@ struct tuple {
 };
 
 /* What the walk does next; `next_id` is the step's argument. */
-enum step { STEP_DONE, STEP_DELIVER, STEP_LOCAL, STEP_PUBLIC, STEP_IGW, STEP_NAT, STEP_NAT_RETURN };
+enum step {
+	STEP_DONE,
+	STEP_DELIVER,
+	STEP_HOLDER,
+	STEP_PUBLIC,
+	STEP_INGRESS,
+	STEP_IGW,
+	STEP_EGRESS_ONLY,
+	STEP_PEERING,
+	STEP_NAT,
+	STEP_NAT_RETURN
+};
 #define STEPS_MAX 8
+
+enum fragment_kind { FRAGMENT_NONE, FRAGMENT_FIRST, FRAGMENT_LATER };
+
+/* What a packet is beside its key; zeroed at once for each. */
+struct packet_bits {
+	__u8 tcp_flags;
+	__u8 icmp_type, icmp_code;
+	__u8 is_echo;  /* ICMP echo request or reply */
+	__u8 is_error; /* ICMP error */
+	__u8 dont_fragment;
+	__u8 fragment; /* enum fragment_kind */
+	__u8 more_fragments;
+	__u8 skip_egress; /* the gate that the flow passed, tracked */
+	__u8 has_flow;	  /* walks for a flow: `nat`, `old` and `old_flags` are the flow's */
+	__u8 of_error;	  /* and is an ICMP error that quotes it, not a packet of it */
+	__u8 reserved;
+	__u16 fragment_offset; /* in octets */
+	__u16 l4_offset;
+};
 
 struct walk {
 	/* the packet as it came */
-	__u32 ifindex;
+	struct flow_key key;
+	struct packet_bits is;
 	__u32 len;   /* of the IP packet, or of each segment that it will be cut into */
 	__u32 bytes; /* of all segments */
-	struct tuple in;
-	__u8 protocol;
-	__u8 tcp_flags;
-	__u8 icmp_type, icmp_code;
+	__u32 fragment_id;
+	__u32 payload_len; /* of a fragment */
 	__u8 smac[6], dmac[6];
-	__u16 l4_offset;
-	__u8 is_echo;  /* ICMP echo request or reply */
-	__u8 is_error; /* ICMP error */
-	__u8 dry;
-	__u8 dont_fragment;
+	__u32 dry;
 
 	/* where it stands */
 	struct tuple at;
@@ -46,12 +71,14 @@ struct walk {
 	__u32 hops;
 	struct ip128 public; /* of the NAT gateway that was passed */
 	struct eni self;
-	__u8 local;	 /* by local routes alone so far: group references may match */
-	__u8 translated; /* the source is not the sender's own private address any more */
-	__u8 skip_egress, skip_ingress; /* gates that the flow passed, tracked */
-	__u8 has_flow;			/* walks again: `nat` and `old` are the flow's */
-	__u8 pad[3];
+	__u8 local;	 /* by local routes and peerings alone so far: group references may match */
+	__u8 own_source; /* the source is an address of the sender's own */
+	__u8 translated; /* or was, before a gateway changed it */
+	__u8 pad;
 	struct tuple old;
+	__u32 old_flags;
+	__u32 old_protocol;
+	__u64 now;	   /* virtual time */
 	__u32 nat;	   /* NAT gateway on the way; 0: none */
 	__u32 nat_address; /* which of its addresses */
 
@@ -61,7 +88,6 @@ struct walk {
 	__u32 flow_flags;
 	__u32 mtu;
 	__u32 rule; /* bit of the rule that matched last */
-	__u32 result_flags;
 
 	/* arguments of the classifier */
 	__u32 classifier;
@@ -71,7 +97,10 @@ struct walk {
 	struct rules_bitmap matched;
 	struct rules_bitmap no_rules; /* stays zero */
 
-	struct flow_key key, reverse_key;
+	__u8 answer[6]; /* link_answer()'s */
+	__u8 pad2[2];
+
+	struct flow_key reverse_key, state_key, quoted_key;
 	struct flow flow;
 	struct rule_addr_key addr_key; /* too large for a stack of several frames */
 	struct rule_port_key port_key;
@@ -136,6 +165,45 @@ static __always_inline int is_private(const struct ip128 *a)
 	       v4_within(a, 0xc0a80000, 16) || v4_within(a, 0x64400000, 10);
 }
 
+static __always_inline int is_v4_mapped(const struct ip128 *a)
+{
+	return !(a->w[0] | a->w[1]) && a->w[2] == bpf_htonl(0xffff);
+}
+
+/* fe80::/10 */
+static __always_inline int is_link_local6(const struct ip128 *a)
+{
+	return (a->w[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
+}
+
+/* ---- IPv6 addresses of the cloud itself (VPC User Guide: fe80:ec2::1, fd00:ec2::/32) ---- */
+
+static __always_inline struct ip128 ip128_words(__u32 a, __u32 b, __u32 c, __u32 d)
+{
+	struct ip128 r;
+
+	r.w[0] = bpf_htonl(a);
+	r.w[1] = bpf_htonl(b);
+	r.w[2] = bpf_htonl(c);
+	r.w[3] = bpf_htonl(d);
+	return r;
+}
+
+static __always_inline int ip128_is(const struct ip128 *a, __u32 w0, __u32 w1, __u32 w2, __u32 w3)
+{
+	return a->w[0] == bpf_htonl(w0) && a->w[1] == bpf_htonl(w1) && a->w[2] == bpf_htonl(w2) &&
+	       a->w[3] == bpf_htonl(w3);
+}
+
+#define ROUTER6	  0xfe800ec2, 0, 0, 1
+#define RESOLVER6 0xfd000ec2, 0, 0, 0x253
+#define CLIENT6	  0xfd000ec2, 0x00000100, 0 /* and the client's interface index */
+
+static __always_inline int is_service_range6(const struct ip128 *a)
+{
+	return a->w[0] == bpf_htonl(0xfd000ec2);
+}
+
 static __always_inline int walk_next(struct walk *w, __u32 step, __u32 id)
 {
 	w->step = step;
@@ -147,7 +215,7 @@ static __always_inline struct addr_entry *holder_of(struct walk *w, __u32 vpc,
 						    const struct ip128 *address)
 {
 	w->holder_key.vpc = vpc;
-	w->holder_key.family = AF_INET;
+	w->holder_key.family = w->key.family;
 	w->holder_key.address = *address;
 	return bpf_map_lookup_elem(&addresses, &w->holder_key);
 }

@@ -35,7 +35,7 @@ static const struct mutation {
 	{"header of 24 octets", false, ETH, 0x46, DROP_IP_OPTIONS},
 	{"longer than the frame", false, ETH + 2, 0x05, DROP_TRUNCATED},
 	{"shorter than its header", false, ETH + 3, 0x05, DROP_MALFORMED},
-	{"more fragments", false, ETH + 6, 0x20, DROP_FRAGMENT},
+	{"more fragments, of no multiple of 8", false, ETH + 6, 0x20, DROP_MALFORMED},
 	{"fragment offset", false, ETH + 7, 0x01, DROP_FRAGMENT},
 	{"TTL 0", false, ETH + 8, 0, DROP_MALFORMED},
 	{"source of a neighbour", false, ETH + 15, 11, DROP_SOURCE_ADDRESS},
@@ -74,7 +74,7 @@ static void ipv6_and_link_local_are_named(void **state)
 
 	good(&p);
 	put16be(p.b + 12, 0x86dd);
-	assert_drops(w, A, &p, DROP_FAMILY);
+	assert_drops(w, A, &p, DROP_MALFORMED);
 	packet_udp(&p, mac_of(A), router_mac, ip_of(A), 1, IP(169, 254, 1, 1), 2);
 	assert_drops(w, A, &p, DROP_LINK_LOCAL);
 	packet_udp(&p, mac_of(A), router_mac, ip_of(A), 1, IP(255, 255, 255, 255), 2);

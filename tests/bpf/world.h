@@ -32,6 +32,7 @@ enum { A = 101, B, C, W, X, Y, H, S, LAST = S };
 #define NAT	       7
 #define NAT_ENI	       900
 #define IGW	       5
+#define LOCAL	       50 /* route table of VPC 16's blocks alone; of VPC 17's: the next one */
 #define IP(a, b, c, d) ((uint32_t)(a) << 24 | (b) << 16 | (c) << 8 | (d))
 #define IP_NAT	       IP(198, 51, 100, 10)
 #define IP_WEB	       IP(198, 51, 100, 20)
@@ -71,6 +72,20 @@ static inline struct ip128 v4(uint32_t a)
 	return r;
 }
 
+/* The interface's IPv6 address: 2600:1f18:0:16<subnet>::/64 and ::<host> as in IPv4; H
+ * 2001:db8::80.
+ */
+static inline struct ip128 ip6_of(uint32_t eni)
+{
+	uint32_t a = ip_of(eni), vpc = eni == X || eni == Y ? 0x1700 : 0x1600;
+	struct ip128 r = {.w = {htonl(0x26001f18), htonl(vpc | (a >> 8 & 0xff)), 0,
+				htonl(0x100 | (a & 0xff))}};
+	struct ip128 host = {.w = {htonl(0x20010db8), 0, 0, htonl(0x80)}};
+	struct ip128 resolver = {.w = {htonl(0xfd000ec2), 0, 0, htonl(0x253)}};
+
+	return eni == H ? host : eni == S ? resolver : r;
+}
+
 static inline void put(struct world *w, enum dp_map map, const void *key, const void *value)
 {
 	struct err e;
@@ -87,6 +102,7 @@ static inline void put_eni(struct world *w, uint32_t eni, uint32_t vpc, uint32_t
 			.groups = groups,
 			.flags = flags,
 			.address = v4(ip_of(eni)),
+			.address6 = ip6_of(eni),
 			.service_address = htonl(IP(100, 64, 0, 0) | eni),
 			.mtu = vpc == VPC_INTERNET ? 1500 : 9001};
 
@@ -211,10 +227,17 @@ static inline void put_edges(struct world *w)
 static inline void put_vpcs(struct world *w)
 {
 	uint32_t a = 16, b = 17;
-	struct vpc_entry v = {.flags = VPC_DNS_SUPPORT, .resolver = v4(RESOLVER)};
+	uint32_t gateway = IGW;
+	struct gateway_entry g = {.vpc = 16};
+	struct vpc_entry v = {
+		.flags = VPC_DNS_SUPPORT, .local_table = LOCAL, .resolver = v4(RESOLVER)};
 
 	put(w, DP_VPCS, &a, &v);
+	v.local_table = LOCAL + 1;
 	put(w, DP_VPCS, &b, &v);
+	put(w, DP_GATEWAYS, &gateway, &g);
+	put_route(w, LOCAL, IP(10, 0, 0, 0), 16, TARGET_LOCAL, 0);
+	put_route(w, LOCAL + 1, IP(10, 0, 0, 0), 16, TARGET_LOCAL, 0);
 	for (uint32_t table = 1; table <= 4; table++)
 		put_route(w, table, IP(10, 0, 0, 0), 16, TARGET_LOCAL, 0);
 	put_subnet(w, 1, 16, 1, 0, IP(10, 0, 1, 1));

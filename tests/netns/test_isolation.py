@@ -132,8 +132,8 @@ MALFORMED = {
     "IP_OPTIONS": "Ether(dst='{mac}')/IP(src='10.0.1.11', dst='10.0.1.12',"
                   " options=[IPOption(b'\\x94\\x04\\x00\\x00')])/UDP(dport=7)",
     "TRUNCATED": "Ether(dst='{mac}')/IP(src='10.0.1.11', dst='10.0.1.12', len=900)/UDP(dport=7)",
-    "FAMILY": "Ether(src=get_if_hwaddr('eth0'), dst='{mac}')/IPv6(src='fe80::2', dst='fe80::1')"
-              "/UDP(dport=7)",
+    "MAPPED_ADDRESS": "Ether(src=get_if_hwaddr('eth0'), dst='{mac}')"
+                      "/IPv6(src='::ffff:10.0.1.11', dst='::ffff:10.0.1.12')/UDP(dport=7)",
 }
 
 

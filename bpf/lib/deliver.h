@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT
+ * The receiver's end of the walk: destination check, the edge of its subnet, its groups.
+ */
+#ifndef VPCD_BPF_LIB_DELIVER_H
+#define VPCD_BPF_LIB_DELIVER_H
+
+#include "bpf/lib/flow.h"
+#include "bpf/lib/rules.h"
+
+/* Whether group references may match: from the sender's own private address, by local routes and
+ * peerings alone. */
+static __always_inline int references_hold(const struct walk *w)
+{
+	return w->local && w->own_source && !w->translated;
+}
+
+/* Tracking is per interface: does the receiver's own state know what comes? It does if a half that
+ * leaves it the other way is live, whichever way the packet came. */
+static __always_inline int receiver_knows(struct walk *w)
+{
+	const struct tuple *t = w->is.of_error ? &w->old : &w->at;
+	struct flow_key *k = &w->state_key;
+	struct flow *f;
+
+	/* The port is not chosen yet: nobody can know it. */
+	if (w->nat && !w->is.has_flow)
+		return 0;
+	k->ifindex = w->output_ifindex;
+	k->family = w->key.family;
+	k->protocol = w->is.of_error ? w->old_protocol : w->key.protocol;
+	k->reserved = 0;
+	k->saddr = t->daddr;
+	k->daddr = t->saddr;
+	k->sport = t->dport;
+	k->dport = t->sport;
+	f = bpf_map_lookup_elem(&flows, k);
+	if (!f || flow_state(f) != FLOW_LIVE || flow_expired(k, f, w->now))
+		return 0;
+	if (!w->is.of_error && !half_answers(w, f))
+		return 0;
+	return flow_is_own(f->flags);
+}
+
+static __always_inline int receiver_gate(struct walk *w)
+{
+	int reason;
+
+	if (receiver_knows(w)) {
+		w->flow_flags |= FLOW_TRACKED_IN;
+		return DROP_NONE;
+	}
+	reason = gate_groups(w, w->target.groups, references_hold(w) ? w->self.groups : 0, 0);
+	if (!reason && (!w->match_untracked || (w->target.flags & ENI_ALWAYS_TRACKED)))
+		w->flow_flags |= FLOW_TRACKED_IN;
+	return reason;
+}
+
+static __always_inline int is_targets_address(struct walk *w)
+{
+	const struct addr_entry *a = holder_of(w, w->target.vpc, &w->at.daddr);
+
+	return a && a->kind == ADDR_ENI && a->ifindex == w->output_ifindex;
+}
+
+/* Hands the packet to an interface. */
+__noinline int walk_deliver(struct walk *w)
+{
+	__u32 ifindex = w ? w->next_id : 0;
+	const struct eni *t;
+	int reason;
+
+	if (!w)
+		return DROP_INTERNAL;
+	t = bpf_map_lookup_elem(&enis, &ifindex);
+	if (!t)
+		return DROP_NO_DESTINATION;
+	w->step = STEP_DONE;
+	w->target = *t;
+	w->output_ifindex = ifindex;
+	if (w->target.mtu < w->mtu)
+		w->mtu = w->target.mtu;
+	if ((w->target.flags & ENI_SOURCE_DEST_CHECK) && !is_targets_address(w))
+		return DROP_DEST_CHECK;
+	if (w->target.subnet != w->subnet) {
+		w->flow_flags |= FLOW_ROUTED;
+		reason = gate_acl(w, w->target.subnet, 0);
+		if (reason)
+			return reason;
+	}
+	return receiver_gate(w);
+}
+
+/* Within w->vpc, to whoever has the address. */
+__noinline int walk_holder(struct walk *w)
+{
+	const struct addr_entry *holder;
+	__u32 id;
+
+	if (!w)
+		return DROP_INTERNAL;
+	holder = holder_of(w, w->vpc, &w->at.daddr);
+	if (!holder)
+		return DROP_NO_DESTINATION;
+	id = holder->ifindex;
+	if (holder->kind == ADDR_NAT)
+		return walk_next(w, STEP_NAT_RETURN, id);
+	return walk_next(w, STEP_DELIVER, id);
+}
+
+#endif

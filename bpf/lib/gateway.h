@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT
+ * Out of a VPC and into one: internet gateways, egress-only internet gateways, peerings, and the
+ * simulated internet between them.
+ */
+#ifndef VPCD_BPF_LIB_GATEWAY_H
+#define VPCD_BPF_LIB_GATEWAY_H
+
+#include "bpf/lib/walk.h"
+
+#define MTU_INTERNET 1500
+
+static __always_inline const struct route_entry *route_lookup(struct walk *w, __u32 table,
+							      const struct ip128 *address)
+{
+	w->route_key.prefixlen = 64 + 128;
+	w->route_key.table = table;
+	w->route_key.family = w->key.family;
+	w->route_key.address = *address;
+	return bpf_map_lookup_elem(&routes, &w->route_key);
+}
+
+static __always_inline __u32 local_table_of(__u32 vpc)
+{
+	const struct vpc_entry *v = bpf_map_lookup_elem(&vpcs, &vpc);
+
+	return v ? v->local_table : 0;
+}
+
+/* Is the address of one of the VPC's blocks? */
+static __always_inline int is_local(struct walk *w, __u32 vpc, const struct ip128 *address)
+{
+	const struct route_entry *r = route_lookup(w, local_table_of(vpc), address);
+
+	return r && r->target == TARGET_LOCAL;
+}
+
+/* The address by which a NAT gateway translates the packet's flow. */
+static __always_inline const struct nat_address *nat_address_of(const struct nat_entry *n,
+								const struct walk *w)
+{
+	return &n->addresses[w->nat_address & (NAT_ADDRESSES_MAX - 1)];
+}
+
+/* ---- the internet ---- */
+
+/* Into a VPC from the internet, by the gateway of the address's holder. */
+static __always_inline int enter_vpc(struct walk *w, const struct addr_entry *holder)
+{
+	const __u32 reply = FLOW_REPLY | FLOW_EGRESS_ONLY;
+	__u32 gateway = holder->gateway, id = holder->ifindex;
+	const struct nat_entry *n;
+
+	w->vpc = holder->vpc;
+	if (holder->egress_gateway && w->is.has_flow && (w->old_flags & reply) == reply)
+		return walk_next(w, STEP_HOLDER, 0);
+	if (!gateway)
+		return holder->egress_gateway ? DROP_EIGW_UNSOLICITED : DROP_IGW_UNASSOCIATED;
+	if (w->key.family == AF_INET && is_private(&w->at.saddr))
+		return DROP_IGW_PRIVATE_SOURCE;
+	if (holder->kind == ADDR_NAT) {
+		n = bpf_map_lookup_elem(&nats, &id);
+		if (!n)
+			return DROP_NAT_UNSOLICITED;
+		w->at.daddr = nat_address_of(n, w)->private_address;
+	} else {
+		w->at.daddr = holder->other;
+	}
+	return walk_next(w, STEP_INGRESS, gateway);
+}
+
+/* On the simulated internet, by the destination's public address. */
+__noinline int walk_public(struct walk *w)
+{
+	const struct addr_entry *holder;
+
+	if (!w)
+		return DROP_INTERNAL;
+	w->hops++;
+	w->vpc = VPC_INTERNET;
+	w->subnet = 0;
+	w->local = 0;
+	if (w->mtu > MTU_INTERNET)
+		w->mtu = MTU_INTERNET;
+	holder = holder_of(w, VPC_INTERNET, &w->at.daddr);
+	if (!holder)
+		return DROP_NO_DESTINATION;
+	if (holder->kind == ADDR_ENI)
+		return walk_next(w, STEP_DELIVER, holder->ifindex);
+	return enter_vpc(w, holder);
+}
+
+/* In by an internet gateway, the destination private by now: by the gateway's own route table
+ * (ingress routing), or the VPC's local one. */
+__noinline int walk_ingress(struct walk *w)
+{
+	__u32 number = w ? w->next_id : 0, table = 0;
+	const struct gateway_entry *g = bpf_map_lookup_elem(&gateways, &number);
+	const struct route_entry *r;
+
+	if (!w)
+		return DROP_INTERNAL;
+	if (g)
+		table = g->route_table;
+	if (!table)
+		table = local_table_of(w->vpc);
+	if (!table)
+		return walk_next(w, STEP_HOLDER, 0);
+	r = route_lookup(w, table, &w->at.daddr);
+	if (!r)
+		return DROP_NO_ROUTE;
+	if (r->target == TARGET_LOCAL)
+		return walk_next(w, STEP_HOLDER, 0);
+	if (r->target == TARGET_ENI)
+		return walk_next(w, STEP_DELIVER, r->id);
+	return DROP_BLACKHOLE;
+}
+
+/* The public address of the packet's source at this gateway: an elastic IP, that of the NAT gateway
+ * on the way, or for IPv6 the address itself. */
+static __always_inline int find_public(struct walk *w, __u32 gateway, struct ip128 *ret)
+{
+	const struct addr_entry *a;
+
+	if (ip128_is_set(&w->public)) {
+		*ret = w->public;
+		return 0;
+	}
+	if (w->key.family == AF_INET6) {
+		a = holder_of(w, VPC_INTERNET, &w->at.saddr);
+		if (!a || a->kind != ADDR_PUBLIC || a->vpc != w->vpc || a->gateway != gateway)
+			return -1;
+		*ret = w->at.saddr;
+		return 0;
+	}
+	a = holder_of(w, w->vpc, &w->at.saddr);
+	if (!a || a->kind != ADDR_ENI || !ip128_is_set(&a->other) || a->gateway != gateway)
+		return -1;
+	*ret = a->other;
+	return 0;
+}
+
+/* Out by an internet gateway: the source becomes its public address. */
+__noinline int walk_internet_gateway(struct walk *w)
+{
+	struct ip128 public;
+
+	if (!w)
+		return DROP_INTERNAL;
+	if (find_public(w, w->next_id, &public))
+		return DROP_IGW_NO_PUBLIC_IP;
+	if (is_local(w, w->vpc, &w->at.daddr))
+		return DROP_IGW_VPC_DESTINATION;
+	if (w->key.family == AF_INET && is_private(&w->at.daddr))
+		return DROP_IGW_PRIVATE_DESTINATION;
+	w->at.saddr = public;
+	w->translated = 1;
+	return walk_next(w, STEP_PUBLIC, 0);
+}
+
+/* Out by an egress-only gateway: nothing that was opened from outside, replies included. */
+__noinline int walk_egress_only(struct walk *w)
+{
+	const struct addr_entry *a;
+
+	if (!w)
+		return DROP_INTERNAL;
+	if (w->key.family != AF_INET6)
+		return DROP_BLACKHOLE;
+	a = holder_of(w, VPC_INTERNET, &w->at.saddr);
+	if (!a || a->kind != ADDR_PUBLIC || a->vpc != w->vpc || a->egress_gateway != w->next_id)
+		return DROP_IGW_NO_PUBLIC_IP;
+	if (w->is.has_flow && (w->old_flags & FLOW_REPLY))
+		return DROP_EIGW_UNSOLICITED;
+	if (is_local(w, w->vpc, &w->at.daddr))
+		return DROP_IGW_VPC_DESTINATION;
+	w->flow_flags |= FLOW_EGRESS_ONLY;
+	w->translated = 1;
+	return walk_next(w, STEP_PUBLIC, 0);
+}
+
+/* ---- peering ---- */
+
+/* To the other side of an active peering: between the two VPCs' own blocks alone, so that nothing
+ * goes through one of them to a third, nor to the other side's gateways. */
+__noinline int walk_peering(struct walk *w)
+{
+	if (!w)
+		return DROP_INTERNAL;
+	if (!is_local(w, w->vpc, &w->at.saddr))
+		return DROP_PEERING_SOURCE;
+	if (!is_local(w, w->next_id, &w->at.daddr))
+		return DROP_PEERING_DESTINATION;
+	w->hops++;
+	w->vpc = w->next_id;
+	w->subnet = 0;
+	return walk_next(w, STEP_HOLDER, 0);
+}
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT
+ * NAT gateways on the way, out and back.
+ */
+#ifndef VPCD_BPF_LIB_NAT_WALK_H
+#define VPCD_BPF_LIB_NAT_WALK_H
+
+#include "bpf/lib/gateway.h"
+#include "bpf/lib/rules.h"
+
+#define MTU_NAT 8500
+
+static __always_inline const struct route_entry *subnet_route(struct walk *w, __u32 subnet)
+{
+	const struct subnet_entry *s = bpf_map_lookup_elem(&subnets, &subnet);
+
+	return s ? route_lookup(w, s->route_table, &w->at.daddr) : NULL;
+}
+
+/* A reply that comes back to a NAT gateway: only for a flow that it translates. */
+__noinline int walk_nat_return(struct walk *w)
+{
+	__u32 number = w ? w->next_id : 0;
+	const struct nat_entry *n = bpf_map_lookup_elem(&nats, &number);
+	const struct addr_entry *holder;
+	__u32 ifindex;
+	int reason;
+
+	if (!w)
+		return DROP_INTERNAL;
+	if (!n || !w->is.has_flow || w->nat != number)
+		return DROP_NAT_UNSOLICITED;
+	w->at.daddr = nat_address_of(n, w)->private_address;
+	w->vpc = n->vpc;
+	w->hops++;
+	if (w->subnet != n->subnet) {
+		w->subnet = n->subnet;
+		reason = gate_acl(w, n->subnet, 0);
+		if (reason)
+			return reason;
+	}
+	w->at.daddr = w->old.daddr;
+	w->at.dport = w->old.dport;
+	holder = holder_of(w, w->vpc, &w->at.daddr);
+	if (!holder || holder->kind != ADDR_ENI)
+		return DROP_NO_DESTINATION;
+	ifindex = holder->ifindex;
+	holder = NULL;
+	w->local = 0;
+	if (w->self.subnet != w->subnet) {
+		const struct eni *t = bpf_map_lookup_elem(&enis, &ifindex);
+
+		if (t && t->subnet != w->subnet) {
+			reason = gate_acl(w, w->subnet, 1);
+			if (reason)
+				return reason;
+		}
+	}
+	return walk_next(w, STEP_DELIVER, ifindex);
+}
+
+/* Through a NAT gateway: into its subnet, translated, and out by that subnet's routes. The port is
+ * chosen at admission, when the destination is known. */
+__noinline int walk_nat(struct walk *w)
+{
+	__u32 number = w ? w->next_id : 0;
+	const struct nat_entry *n = bpf_map_lookup_elem(&nats, &number);
+	const struct route_entry *r;
+	__u32 subnet;
+	int reason;
+
+	if (!w)
+		return DROP_INTERNAL;
+	if (!n || !(n->flags & NAT_AVAILABLE))
+		return DROP_NAT_STATE;
+	if (w->key.family != AF_INET)
+		return DROP_NAT_PROTOCOL;
+	if (w->key.protocol != IPPROTO_TCP && w->key.protocol != IPPROTO_UDP && !w->is.is_echo &&
+	    !w->is.of_error)
+		return DROP_NAT_PROTOCOL;
+	if (w->is.fragment && w->key.protocol != IPPROTO_UDP)
+		return DROP_NAT_FRAGMENT;
+	if (w->nat && !w->is.has_flow)
+		return DROP_LOOP;
+	w->nat = number;
+	w->hops++;
+	if (w->mtu > MTU_NAT)
+		w->mtu = MTU_NAT;
+	subnet = n->subnet;
+	if (n->flags & NAT_IS_PUBLIC)
+		w->public = nat_address_of(n, w)->public_address;
+	if (w->subnet != subnet) {
+		w->subnet = subnet;
+		reason = gate_acl(w, subnet, 0);
+		if (reason)
+			return reason;
+	}
+	w->at.saddr = nat_address_of(n, w)->private_address;
+	if (w->is.has_flow) {
+		w->at.sport = w->old.sport;
+		w->at.dport = w->old.dport;
+	}
+	w->translated = 1;
+	r = subnet_route(w, subnet);
+	if (!r)
+		return DROP_NO_ROUTE;
+	reason = gate_acl(w, subnet, 1);
+	if (reason)
+		return reason;
+	switch (r->target) {
+	case TARGET_LOCAL:
+		return walk_next(w, STEP_HOLDER, 0);
+	case TARGET_INTERNET_GATEWAY:
+		if (!ip128_is_set(&w->public))
+			return DROP_IGW_NO_PUBLIC_IP;
+		return walk_next(w, STEP_IGW, r->id);
+	case TARGET_ENI:
+		return walk_next(w, STEP_DELIVER, r->id);
+	case TARGET_NAT_GATEWAY:
+		return DROP_LOOP;
+	}
+	return DROP_BLACKHOLE;
+}
+
+#endif
