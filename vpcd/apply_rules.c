@@ -380,8 +380,14 @@ int rulesets_put(struct rulesets *r, const struct item *it, bool *ret_changed, s
 	struct set *s = set_find(r, it);
 	struct cls *new_in, *new_out;
 	struct rules_pair old, pair;
-	int rc = s ? 0 : set_make(r, it, &s, e);
+	int rc;
 
+	if (body->n_in > RULES_MAX || body->n_out > RULES_MAX)
+		return err_set(e, -E2BIG, "RulesPerSecurityGroupLimitExceeded", "",
+			       "%u ingress and %u egress rules, with prefix lists' entries: more "
+			       "than %u of a direction",
+			       body->n_in, body->n_out, RULES_MAX);
+	rc = s ? 0 : set_make(r, it, &s, e);
 	if (rc)
 		return rc;
 	rc = cls_get(r, in, body->n_in, &open_out, &new_in, e);

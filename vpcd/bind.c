@@ -24,10 +24,13 @@ static uint32_t number(struct names *n, enum name_space space, const char *symbo
 static int put_vpc(struct names *n, struct shadow *s, const struct item *it, struct err *e)
 {
 	const struct item_vpc *body = it->body;
-	struct vpc_entry v = {.flags = body->dns_support ? VPC_DNS_SUPPORT : 0,
-			      .resolver = ip128_from(&body->resolver)};
 	int rc = 0;
 	uint32_t key = number(n, NAME_VPC, it->key, &rc, e);
+	struct vpc_entry v = {
+		.flags = body->dns_support ? VPC_DNS_SUPPORT : 0,
+		.local_table = number(n, NAME_TABLE, body->local_table, &rc, e),
+		.resolver = ip128_from(&body->resolver),
+	};
 
 	return rc ? rc : shadow_put(s, DP_VPCS, &key, &v);
 }
@@ -42,6 +45,8 @@ static int put_subnet(struct names *n, struct shadow *s, const struct item *it, 
 		.route_table = number(n, NAME_TABLE, body->route_table, &rc, e),
 		.acl = number(n, NAME_ACL, body->acl, &rc, e),
 		.router = ip128_from(&body->router),
+		.prefix6 = ip128_from(&body->prefix6.ip),
+		.prefix6_len = body->prefix6.len,
 	};
 
 	return rc ? rc : shadow_put(s, DP_SUBNETS, &key, &v);
@@ -58,6 +63,10 @@ static int put_eni(struct names *n, struct shadow *s, const struct item *it, str
 		.groups = number(n, NAME_GROUPS, body->groups, &rc, e),
 		.flags = body->flags,
 		.address = ip128_from(&body->address),
+		.address6 = ip128_from(&body->address6),
+		.tcp_established_timeout = body->tcp_established_timeout,
+		.udp_timeout = body->udp_timeout,
+		.udp_stream_timeout = body->udp_stream_timeout,
 		.mtu = body->mtu,
 		.output = OUTPUT_PEER,
 	};
@@ -97,6 +106,19 @@ static int put_nat(struct names *n, struct shadow *s, const struct item *it, str
 	return rc ? rc : shadow_put(s, DP_NATS, &key, &v);
 }
 
+static int put_gateway(struct names *n, struct shadow *s, const struct item *it, struct err *e)
+{
+	const struct item_gateway *body = it->body;
+	int rc = 0;
+	uint32_t key = number(n, NAME_GATEWAY, it->key, &rc, e);
+	struct gateway_entry v = {
+		.vpc = number(n, NAME_VPC, body->vpc, &rc, e),
+		.route_table = number(n, NAME_TABLE, body->route_table, &rc, e),
+	};
+
+	return rc ? rc : shadow_put(s, DP_GATEWAYS, &key, &v);
+}
+
 static int put_address(struct names *n, struct shadow *s, const struct item *it, struct err *e)
 {
 	const struct item_address *body = it->body;
@@ -112,6 +134,7 @@ static int put_address(struct names *n, struct shadow *s, const struct item *it,
 		.ifindex = number(n, space, body->holder, &rc, e),
 		.vpc = number(n, NAME_VPC, body->holder_vpc, &rc, e),
 		.gateway = number(n, NAME_GATEWAY, body->gateway, &rc, e),
+		.egress_gateway = number(n, NAME_GATEWAY, body->egress_gateway, &rc, e),
 		.other = ip128_from(&body->other),
 	};
 
@@ -124,6 +147,8 @@ static int put_route(struct names *n, struct shadow *s, const struct item *it, s
 		[TARGET_INTERNET_GATEWAY] = NAME_GATEWAY,
 		[TARGET_NAT_GATEWAY] = NAME_NAT,
 		[TARGET_ENI] = NAME_INTERFACE,
+		[TARGET_PEERING] = NAME_VPC,
+		[TARGET_EGRESS_ONLY] = NAME_GATEWAY,
 	};
 	const struct item_route *body = it->body;
 	int rc = 0;
@@ -150,8 +175,10 @@ int bind_put(struct names *n, struct shadow *s, const struct item *it, struct sh
 {
 	static int (*const put[ITEM_TYPE_COUNT])(struct names *, struct shadow *,
 						 const struct item *, struct err *) = {
-		[ITEM_VPC] = put_vpc, [ITEM_SUBNET] = put_subnet,   [ITEM_ENI] = put_eni,
-		[ITEM_NAT] = put_nat, [ITEM_ADDRESS] = put_address, [ITEM_ROUTE] = put_route,
+		[ITEM_VPC] = put_vpc,	      [ITEM_SUBNET] = put_subnet,
+		[ITEM_ENI] = put_eni,	      [ITEM_NAT] = put_nat,
+		[ITEM_GATEWAY] = put_gateway, [ITEM_ADDRESS] = put_address,
+		[ITEM_ROUTE] = put_route,
 	};
 	char claim[160];
 	int rc;

@@ -9,8 +9,8 @@
 #include "vpcd/plan.h"
 #include "vpcd/shadow.h"
 
-/* Puts the entries of an item of type ITEM_VPC, ITEM_SUBNET, ITEM_ENI, ITEM_NAT, ITEM_ADDRESS or
- * ITEM_ROUTE, all or none. counts: what had to be written. */
+/* Puts the entries of an item of type ITEM_VPC, ITEM_SUBNET, ITEM_ENI, ITEM_NAT, ITEM_GATEWAY,
+ * ITEM_ADDRESS or ITEM_ROUTE, all or none. counts: what had to be written. */
 int bind_put(struct names *n, struct shadow *s, const struct item *it, struct shadow_counts *counts,
 	     struct err *e);
 int bind_remove(struct names *n, struct shadow *s, const struct item *it, struct err *e);

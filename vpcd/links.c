@@ -15,6 +15,7 @@ struct link {
 	uint32_t ifindex;
 	bool has_program, alive, seen;
 	struct item_attachment *body; /* as made; NULL: by an earlier daemon */
+	size_t len;
 	UT_hash_handle hh;
 };
 
@@ -125,31 +126,50 @@ static int pick_ifindex(struct links *l, const char *id, bool ours, uint32_t *re
 	return names_bind(l->names, NAME_INTERFACE, id, pooled, e);
 }
 
-static int attach(struct links *l, const struct item *it, struct err *e)
+/* What an item says, as the fabric takes it; points into the item and into path. */
+static struct attachment_spec spec_of(const struct links *l, const char *id,
+				      const struct item_attachment *body, char *path, size_t len)
 {
-	const struct item_attachment *body = it->body;
-	struct attachment_spec spec = {.id = it->key,
+	struct attachment_spec spec = {.id = id,
 				       .ifname = body->ifname,
 				       .mac = body->mac,
 				       .mtu = body->mtu,
 				       .address = body->address,
-				       .gateway = body->gateway};
-	char path[4096];
-	struct link *k;
-	int rc;
+				       .gateway = body->gateway,
+				       .gateway6 = body->gateway6,
+				       .more_addresses = body->more,
+				       .n_more_addresses = body->n_more};
 
 	if (body->netns_path[0] == '@')
-		snprintf(path, sizeof(path), "%s/ns/%s.net", l->run_dir, body->netns_path + 1);
+		snprintf(path, len, "%s/ns/%s.net", l->run_dir, body->netns_path + 1);
 	else
-		snprintf(path, sizeof(path), "%s", body->netns_path);
+		snprintf(path, len, "%s", body->netns_path);
 	if (path[0])
 		spec.netns_path = path;
 	if (ip_is_set(&body->route.ip)) {
 		spec.no_default_route = true;
 		spec.routes = &body->route;
-		spec.n_routes = 1;
+		spec.n_routes = ip_is_set(&body->route6.ip) ? 2 : 1;
 	}
-	rc = pick_ifindex(l, it->key, !path[0], &spec.ifindex, e);
+	return spec;
+}
+
+static void link_set_body(struct link *k, const struct item *it)
+{
+	free(k->body);
+	k->body = malloc(it->len);
+	k->len = k->body ? it->len : 0;
+	if (k->body)
+		memcpy(k->body, it->body, it->len);
+}
+
+static int attach(struct links *l, const struct item *it, struct err *e)
+{
+	char path[4096];
+	struct attachment_spec spec = spec_of(l, it->key, it->body, path, sizeof(path));
+	struct link *k;
+	int rc = pick_ifindex(l, it->key, !path[0], &spec.ifindex, e);
+
 	if (!rc)
 		rc = fabric_attach(l->fabric, &spec, e);
 	if (rc)
@@ -158,26 +178,52 @@ static int attach(struct links *l, const struct item *it, struct err *e)
 	if (!k)
 		return err_sys(e, -ENOMEM, "attach %s", it->key);
 	k->has_program = k->alive = true;
-	k->body = malloc(sizeof(*body));
-	if (k->body)
-		*k->body = *body;
+	link_set_body(k, it);
 	return 0;
 }
 
-static bool as_wanted(const struct link *k, const struct item_attachment *body)
+static bool body_equal(const struct link *k, const struct item *it)
 {
-	return k->alive && (!k->body || !memcmp(k->body, body, sizeof(*body)));
+	return k->body && k->len == it->len && !memcmp(k->body, it->body, it->len);
+}
+
+/* Nothing but addresses and routes differ: the link may stay. One of an earlier daemon's is taken
+ * to be as wanted but for these. */
+static bool same_link(const struct link *k, const struct item_attachment *body)
+{
+	const struct item_attachment *old = k->body;
+
+	return !old ||
+	       (!strcmp(old->owner, body->owner) && !strcmp(old->netns_path, body->netns_path) &&
+		!strcmp(old->ifname, body->ifname) && old->mtu == body->mtu &&
+		!memcmp(&old->mac, &body->mac, sizeof(old->mac)));
+}
+
+static int readdress(struct links *l, struct link *k, const struct item *it, struct err *e)
+{
+	char path[4096], old_path[4096];
+	struct attachment_spec old, spec = spec_of(l, it->key, it->body, path, sizeof(path));
+	int rc;
+
+	if (k->body)
+		old = spec_of(l, it->key, k->body, old_path, sizeof(old_path));
+	rc = fabric_readdress(l->fabric, k->body ? &old : NULL, &spec, e);
+	if (!rc)
+		link_set_body(k, it);
+	return rc;
 }
 
 int links_put(struct links *l, const struct item *it, struct err *e)
 {
 	struct link *k = link_find(l, it->key);
-	int rc;
+	int rc = 0;
 
-	if (k && k->ifindex == names_find(l->names, NAME_INTERFACE, it->key) &&
-	    as_wanted(k, it->body)) {
-		if (k->has_program)
-			return 0;
+	if (k && k->ifindex == names_find(l->names, NAME_INTERFACE, it->key) && k->alive &&
+	    same_link(k, it->body)) {
+		if (!body_equal(k, it))
+			rc = readdress(l, k, it, e);
+		if (rc || k->has_program)
+			return rc;
 		rc = fabric_attach_program(l->fabric, k->ifindex, e);
 		k->has_program = !rc;
 		return rc;

@@ -17,7 +17,8 @@ void links_free(struct links *l); /* the links stay; NULL ok */
 
 /* Reads what stands. */
 int links_sync(struct links *l, struct err *e);
-/* it: ITEM_ATTACHMENT with a body. An attachment that stands as it should is left alone. */
+/* it: ITEM_ATTACHMENT with a body. An attachment that stands as it should is left alone; one whose
+ * addresses differ gets the new ones; any other difference makes it anew. */
 int links_put(struct links *l, const struct item *it, struct err *e);
 /* Ends its flows and removes it. */
 int links_remove(struct links *l, const char *id, struct err *e);

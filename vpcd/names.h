@@ -17,7 +17,7 @@ enum name_space {
 	NAME_VPC,
 	NAME_SUBNET,
 	NAME_TABLE,
-	NAME_GATEWAY, /* internet gateways */
+	NAME_GATEWAY, /* internet gateways, egress-only ones too */
 	NAME_NAT,
 	NAME_INTERFACE, /* interface indexes */
 	NAME_GROUPS,	/* group sets: index of group_rules */

@@ -24,6 +24,7 @@ enum item_type {
 	ITEM_ATTACHMENT, /* key: eni id: namespace, veth and address of a sandbox */
 	ITEM_ENI,	 /* key: eni id: what the program knows of it */
 	ITEM_NAT,	 /* key: nat gateway id */
+	ITEM_GATEWAY,	 /* key: internet gateway id, while it is attached */
 	ITEM_ADDRESS,	 /* key: "<vpc id> <address>" */
 	ITEM_ROUTE,	 /* key: "<route table id> <destination>" */
 	ITEM_SANDBOX,	 /* key: instance, function or internet host id: its process */
@@ -44,16 +45,21 @@ struct item {
 struct item_vpc {
 	struct ip resolver; /* unset: no DNS support */
 	bool dns_support;
+	char local_table[SYMBOL_LEN]; /* its blocks, all local */
 };
 
 struct item_subnet {
 	char vpc[SYMBOL_LEN], route_table[SYMBOL_LEN], acl[SYMBOL_LEN]; /* acl "": allow all */
 	struct ip router;
+	struct cidr prefix6; /* unset: no IPv6 */
 };
 
-/* A rule in order; ports and types as in abi.h. */
+/* A rule in order; ports and types as in abi.h. A rule of the model that names a prefix list is
+ * several here, one for each of its entries. */
 struct item_rule {
-	char id[SYMBOL_LEN]; /* for trace and hit counters */
+	/* For trace and hit counters: "sgr-…", or "<acl id>/in/<number>", "<acl id>/out/<number>"
+	 */
+	char id[SYMBOL_LEN];
 	bool deny;
 	int16_t protocol;	/* -1: all */
 	int32_t from, to;	/* -1: all */
@@ -65,7 +71,7 @@ struct item_rule {
 struct item_rules {
 	char groups[GROUPS_PER_INTERFACE][SYMBOL_LEN]; /* the set's group ids, sorted */
 	uint32_t n_in, n_out;	  /* rules follow: n_in ingress, then n_out egress */
-	struct item_rule rules[]; /* at most RULES_MAX each */
+	struct item_rule rules[]; /* more than RULES_MAX of a direction are refused by apply */
 };
 
 struct item_attachment {
@@ -75,8 +81,10 @@ struct item_attachment {
 	struct mac mac;
 	uint16_t mtu;
 	struct cidr address;
-	struct ip gateway;
-	struct cidr route; /* set: this route alone via the gateway, not a default route */
+	struct ip gateway, gateway6; /* unset: none of that family */
+	struct cidr route, route6;   /* set: these alone via the gateways, no default routes */
+	uint32_t n_more;	     /* addresses, IPv6 ones in order of preference */
+	struct cidr more[];
 };
 
 struct item_eni {
@@ -85,7 +93,13 @@ struct item_eni {
 	uint32_t flags;		 /* enum eni_flags of abi.h */
 	struct mac mac;
 	uint16_t mtu;
-	struct ip address;
+	struct ip address, address6; /* primary ones; address6 unset: none */
+	uint32_t tcp_established_timeout, udp_timeout, udp_stream_timeout; /* s, 0: default */
+};
+
+struct item_gateway {
+	char vpc[SYMBOL_LEN];
+	char route_table[SYMBOL_LEN]; /* ingress routing; "": the VPC's local table */
 };
 
 struct item_nat {
@@ -103,15 +117,16 @@ struct item_address {
 	uint32_t kind;		 /* enum addr_kind of abi.h */
 	char holder[SYMBOL_LEN]; /* eni id, or nat gateway id */
 	char holder_vpc[SYMBOL_LEN];
-	char gateway[SYMBOL_LEN]; /* internet gateway of the VPC; "": none */
+	char gateway[SYMBOL_LEN];	 /* internet gateway of the VPC; "": none */
+	char egress_gateway[SYMBOL_LEN]; /* IPv6: egress-only gateway of the VPC; "": none */
 	struct ip other;
 };
 
 struct item_route {
 	char table[SYMBOL_LEN];
 	struct cidr destination;
-	uint32_t target; /* enum route_target of abi.h */
-	char id[SYMBOL_LEN];
+	uint32_t target;     /* enum route_target of abi.h */
+	char id[SYMBOL_LEN]; /* TARGET_PEERING: the peer VPC */
 };
 
 struct item_record {
@@ -129,6 +144,11 @@ struct item_record {
 #define SYMBOL_SERVICE_INTERNET "service-internet" /* its second foot: upstream queries */
 #define SYMBOL_PUBLIC_DNS	"public-dns"	   /* the simulated internet's name server */
 
+/* The route table of a VPC's blocks alone: "local:vpc-…". */
+#define SYMBOL_LOCAL_TABLE "local:"
+
+/* The id of the object that a symbol stands for: that of "local:vpc-…" is "vpc-…". */
+const char *symbol_object(const char *symbol);
 /* One of those above? */
 bool symbol_is_builtin(const char *symbol);
 
@@ -138,6 +158,12 @@ bool symbol_is_builtin(const char *symbol);
 #define SERVICE_RESOLVER 0xa9fea9fd /* 169.254.169.253 */
 #define SERVICE_ROUTER	 0xa9fea901 /* 169.254.169.1 */
 #define SERVICE_CLIENTS	 0x64400000 /* 100.64.0.0/10: clients as the service namespace sees them */
+/* And over IPv6 (VPC User Guide, vpc-dns; the router: subnet-sizing). Clients: a /96, the interface
+ * index in the last 32 bits. */
+#define ROUTER6		  "fe80:ec2::1"
+#define SERVICE_RESOLVER6 "fd00:ec2::253"
+#define SERVICE_CLIENTS6  "fd00:ec2:0:100::/96"
+#define INTERNET_BLOCK6	  "2001:db8::/32" /* RFC 3849 */
 
 /* ---- the desired state ---- */
 
@@ -191,11 +217,22 @@ bool plan_shared(struct plan_pass *pp, enum item_type type, const char *key);
 void plan_emit_address(struct plan_pass *pp, const char *vpc, const struct ip *address,
 		       uint32_t kind, const char *holder, const char *holder_vpc,
 		       const char *gateway, const struct ip *other);
+/* ITEM_ROUTE; id may be NULL. */
+void plan_emit_route(struct plan_pass *pp, const char *table, const struct cidr *dst,
+		     uint32_t target, const char *id);
+/* ITEM_ATTACHMENT: `at` and its n_more addresses. */
+void plan_emit_attachment(struct plan_pass *pp, const char *id, const struct item_attachment *at,
+			  const struct cidr *more);
+/* ITEM_GROUPS of an interface's groups (list of char *): their symbol; "" for none. */
+void plan_emit_groups(struct plan_pass *pp, const struct list *groups, char *ret_symbol);
+/* The table with a VPC's blocks alone. */
+void plan_local_table(const char *vpc, char *ret_symbol);
 
 void plan_builtin(struct plan_pass *pp);
 void plan_vpc(struct plan_pass *pp, const struct object *o);
 void plan_subnet(struct plan_pass *pp, const struct object *o);
 void plan_route_table(struct plan_pass *pp, const struct object *o);
+void plan_internet_gateway(struct plan_pass *pp, const struct object *o);
 void plan_nat_gateway(struct plan_pass *pp, const struct object *o);
 void plan_elastic_ip(struct plan_pass *pp, const struct object *o);
 void plan_network_acl(struct plan_pass *pp, const struct object *o);

@@ -57,12 +57,32 @@ static void add_name_records(struct set *s)
 	}
 }
 
+/* A rule's items are its group's. */
+static void add_rule_group(void *arg, const struct object *o)
+{
+	add(arg, AS_CONST(security_group_rule, o)->group_id);
+}
+
 /* What an object's items read through its own references. */
 static void add_reads(struct set *s, const struct object *o)
 {
 	switch (o->kind->kind) {
 	case KIND_INTERNET_GATEWAY:
 		add(s, AS_CONST(internet_gateway, o)->vpc_id);
+		break;
+	case KIND_EGRESS_ONLY_INTERNET_GATEWAY:
+		add(s, AS_CONST(egress_only_internet_gateway, o)->vpc_id);
+		break;
+	case KIND_ROUTE_TABLE: /* a gateway's own table */
+		add(s, AS_CONST(route_table, o)->gateway_id);
+		break;
+	case KIND_VPC_PEERING_CONNECTION: /* references between the two VPCs' groups */
+		add(s, AS_CONST(vpc_peering_connection, o)->vpc_id);
+		add(s, AS_CONST(vpc_peering_connection, o)->peer_vpc_id);
+		break;
+	case KIND_SECURITY_GROUP: /* rules that name it are stale once it is gone */
+	case KIND_PREFIX_LIST:
+		model_referrers(s->m, o->id, KIND_SECURITY_GROUP_RULE, add_rule_group, s);
 		break;
 	case KIND_ELASTIC_IP:
 		add(s, AS_CONST(elastic_ip, o)->network_interface_id);

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Items of network interfaces, their groups and addresses, elastic IPs and NAT gateways.
+ * Items of network interfaces and their addresses, elastic IPs and NAT gateways.
  */
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <xxhash.h>
+#include <sys/socket.h>
 
 #include "bpf/abi.h"
 #include "lib/cleanup.h"
@@ -14,145 +12,68 @@
 
 #define MTU_VPC 9001
 
-static int by_id(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
+/* ---- addresses ---- */
 
-/* ---- group sets ---- */
-
-struct rule_list {
-	size_t n, cap;
-	const struct security_group_rule **v;
+/* A VPC's way out. */
+struct gateways {
+	const char *internet, *egress_only; /* ids; NULL: none */
 };
 
-static void rule_list_add(void *arg, const struct object *o)
+static void emit_address(struct plan_pass *pp, const struct item_address *a)
 {
-	const struct security_group_rule *r = AS_CONST(security_group_rule, o);
-	struct rule_list *l = arg;
+	char key[2 * SYMBOL_LEN + 8], text[IP_STRLEN];
 
-	if (l->n == l->cap) {
-		l->cap = l->cap ? 2 * l->cap : 64;
-		l->v = reallocarray(l->v, l->cap, sizeof(*l->v));
-		if (!l->v)
-			abort();
-	}
-	l->v[l->n++] = r;
+	snprintf(key, sizeof(key), "%s %s", a->vpc, ip_format(&a->address, text));
+	plan_emit(pp, ITEM_ADDRESS, key, a, sizeof(*a));
 }
 
-static int rule_order(const void *a, const void *b)
+static struct item_address address_of(const char *vpc, const struct ip *address, uint32_t kind,
+				      const char *holder, const char *holder_vpc)
 {
-	const struct security_group_rule *x = *(const struct security_group_rule *const *)a;
-	const struct security_group_rule *y = *(const struct security_group_rule *const *)b;
+	struct item_address a;
 
-	if (x->is_egress != y->is_egress)
-		return x->is_egress ? 1 : -1;
-	return strcmp(x->o.id, y->o.id);
+	memset(&a, 0, sizeof(a));
+	symbol_set(a.vpc, vpc);
+	a.address = *address;
+	a.kind = kind;
+	symbol_set(a.holder, holder);
+	symbol_set(a.holder_vpc, holder_vpc);
+	return a;
 }
-
-static void group_rule(struct item_rule *r, const struct security_group_rule *from)
-{
-	symbol_set(r->id, from->o.id);
-	r->protocol = (int16_t)from->ip_protocol;
-	r->from = (int32_t)from->from_port;
-	r->to = (int32_t)from->to_port;
-	if (from->referenced_group_id)
-		symbol_set(r->group, from->referenced_group_id);
-	else
-		r->cidr = ip_is_set(&from->cidr_ipv4.ip) ? from->cidr_ipv4 : from->cidr_ipv6;
-}
-
-/* Rules of all groups of the set: referrers of a group include rules that merely name it as their
- * peer, so the owner is checked. Sorted: the same rules give the same body. */
-static void rules_collect(const struct model *m, const char *const *groups, size_t n,
-			  struct rule_list *ret)
-{
-	size_t kept = 0;
-
-	for (size_t g = 0; g < n; g++) {
-		size_t from = ret->n;
-
-		model_referrers(m, groups[g], KIND_SECURITY_GROUP_RULE, rule_list_add, ret);
-		for (size_t i = from; i < ret->n; i++)
-			if (!strcmp(ret->v[i]->group_id, groups[g]))
-				ret->v[kept++] = ret->v[i];
-		ret->n = kept;
-	}
-	if (ret->n)
-		qsort(ret->v, ret->n, sizeof(*ret->v), rule_order);
-}
-
-static void emit_groups(struct plan_pass *pp, const char *symbol, const char *const *groups,
-			size_t n)
-{
-	struct rule_list rules = {0};
-	struct item_rules *body;
-	size_t len;
-
-	rules_collect(pp->model, groups, n, &rules);
-	len = sizeof(*body) + rules.n * sizeof(body->rules[0]);
-	body = calloc(1, len);
-	if (!body)
-		abort();
-	for (size_t i = 0; i < n; i++)
-		symbol_set(body->groups[i], groups[i]);
-	for (size_t i = 0; i < rules.n; i++) {
-		uint32_t *count = rules.v[i]->is_egress ? &body->n_out : &body->n_in;
-
-		if (*count == RULES_MAX)
-			continue; /* the model's quotas keep sets below this */
-		group_rule(&body->rules[body->n_in + body->n_out], rules.v[i]);
-		++*count;
-	}
-	plan_emit(pp, ITEM_GROUPS, symbol, body, len);
-	free(rules.v);
-	free(body);
-}
-
-/* The symbol of an interface's group set: a hash of the group ids. Interfaces with the same groups
- * share it, and its classifier. */
-static void plan_groups(struct plan_pass *pp, const struct list *groups, char *ret_symbol)
-{
-	const char *sorted[GROUPS_PER_INTERFACE];
-	XXH3_state_t *state;
-	size_t n = groups->n < GROUPS_PER_INTERFACE ? groups->n : GROUPS_PER_INTERFACE;
-
-	ret_symbol[0] = 0;
-	if (!n)
-		return;
-	memcpy(sorted, groups->v, n * sizeof(*sorted));
-	qsort(sorted, n, sizeof(*sorted), by_id);
-	state = XXH3_createState();
-	XXH3_64bits_reset(state);
-	for (size_t i = 0; i < n; i++)
-		XXH3_64bits_update(state, sorted[i], strlen(sorted[i]) + 1);
-	snprintf(ret_symbol, SYMBOL_LEN, "groups:%016llx",
-		 (unsigned long long)XXH3_64bits_digest(state));
-	XXH3_freeState(state);
-	if (!plan_shared(pp, ITEM_GROUPS, ret_symbol))
-		emit_groups(pp, ret_symbol, sorted, n);
-}
-
-/* ---- interfaces ---- */
 
 void plan_emit_address(struct plan_pass *pp, const char *vpc, const struct ip *address,
 		       uint32_t kind, const char *holder, const char *holder_vpc,
 		       const char *gateway, const struct ip *other)
 {
-	char key[2 * SYMBOL_LEN + 8], text[IP_STRLEN];
-	struct item_address body;
+	struct item_address a = address_of(vpc, address, kind, holder, holder_vpc);
 
-	memset(&body, 0, sizeof(body));
-	symbol_set(body.vpc, vpc);
-	body.address = *address;
-	body.kind = kind;
-	symbol_set(body.holder, holder);
-	symbol_set(body.holder_vpc, holder_vpc);
-	symbol_set(body.gateway, gateway);
+	symbol_set(a.gateway, gateway);
 	if (other)
-		body.other = *other;
-	snprintf(key, sizeof(key), "%s %s", vpc, ip_format(address, text));
-	plan_emit(pp, ITEM_ADDRESS, key, &body, sizeof(body));
+		a.other = *other;
+	emit_address(pp, &a);
+}
+
+/* An IPv6 address is the same within and without: no gateway translates it. */
+static void emit_address6(struct plan_pass *pp, const struct network_interface *eni,
+			  const char *vpc, const struct ip *ip, const struct gateways *gw)
+{
+	struct item_address a = address_of(vpc, ip, ADDR_ENI, eni->o.id, vpc);
+
+	symbol_set(a.gateway, gw->internet);
+	symbol_set(a.egress_gateway, gw->egress_only);
+	a.other = *ip;
+	emit_address(pp, &a);
+	symbol_set(a.vpc, SYMBOL_INTERNET);
+	a.kind = ADDR_PUBLIC;
+	emit_address(pp, &a);
+}
+
+static void first_id(void *arg, const struct object *o)
+{
+	const char **ret = arg;
+
+	if (!*ret)
+		*ret = o->id;
 }
 
 static const char *igw_id(const struct model *m, const char *vpc_id)
@@ -162,11 +83,64 @@ static const char *igw_id(const struct model *m, const char *vpc_id)
 	return igw ? igw->o.id : NULL;
 }
 
+static struct gateways gateways_of(const struct model *m, const char *vpc_id)
+{
+	struct gateways gw = {.internet = igw_id(m, vpc_id)};
+
+	model_referrers(m, vpc_id, KIND_EGRESS_ONLY_INTERNET_GATEWAY, first_id, &gw.egress_only);
+	return gw;
+}
+
+static void emit_address4(struct plan_pass *pp, const struct network_interface *eni,
+			  const char *vpc, const struct ip *ip, const struct gateways *gw)
+{
+	const struct elastic_ip *eip = model_address_elastic_ip(pp->model, eni->o.id, ip);
+
+	plan_emit_address(pp, vpc, ip, ADDR_ENI, eni->o.id, vpc, gw->internet,
+			  eip ? &eip->public_ip : NULL);
+}
+
+static void emit_addresses(struct plan_pass *pp, const struct network_interface *eni,
+			   const char *vpc)
+{
+	const struct ip *more = eni->secondary_private_ip_addresses.v;
+	const struct ip *ipv6 = eni->ipv6_addresses.v;
+	struct gateways gw = gateways_of(pp->model, vpc);
+
+	emit_address4(pp, eni, vpc, &eni->private_ip_address, &gw);
+	for (size_t i = 0; i < eni->secondary_private_ip_addresses.n; i++)
+		emit_address4(pp, eni, vpc, &more[i], &gw);
+	for (size_t i = 0; i < eni->ipv6_addresses.n; i++)
+		emit_address6(pp, eni, vpc, &ipv6[i], &gw);
+}
+
+/* ---- interfaces ---- */
+
+void plan_emit_attachment(struct plan_pass *pp, const char *id, const struct item_attachment *at,
+			  const struct cidr *more)
+{
+	size_t len = sizeof(*at) + at->n_more * sizeof(*more);
+	cleanup_free struct item_attachment *body = calloc(1, len);
+
+	if (!body)
+		abort();
+	memcpy(body, at, sizeof(*at));
+	if (at->n_more)
+		memcpy(body->more, more, at->n_more * sizeof(*more));
+	plan_emit(pp, ITEM_ATTACHMENT, id, body, len);
+}
+
+/* Secondary IPv4 addresses are /32, so that none goes with another; IPv6 neighbours are on link. */
 static void emit_attachment(struct plan_pass *pp, const struct network_interface *eni,
 			    const struct subnet *s, const struct sandbox *sandbox)
 {
+	const struct list *more = &eni->secondary_private_ip_addresses;
+	const struct list *ipv6 = &eni->ipv6_addresses;
+	cleanup_free struct cidr *v = calloc(more->n + ipv6->n + 1, sizeof(*v));
 	struct item_attachment at;
 
+	if (!v)
+		abort();
 	memset(&at, 0, sizeof(at));
 	symbol_set(at.owner, eni->attachment_id);
 	if (sandbox->netns_path)
@@ -176,18 +150,26 @@ static void emit_attachment(struct plan_pass *pp, const struct network_interface
 	at.mtu = MTU_VPC;
 	at.address = (struct cidr){eni->private_ip_address, s->cidr_block.len};
 	at.gateway = cidr_nth(&s->cidr_block, 1);
-	plan_emit(pp, ITEM_ATTACHMENT, eni->o.id, &at, sizeof(at));
+	if (ipv6->n)
+		ip_parse(ROUTER6, &at.gateway6);
+	for (size_t i = 0; i < more->n; i++)
+		v[at.n_more++] = (struct cidr){((const struct ip *)more->v)[i], 32};
+	for (size_t i = 0; i < ipv6->n; i++)
+		v[at.n_more++] =
+			(struct cidr){((const struct ip *)ipv6->v)[i], s->ipv6_cidr_block.len};
+	plan_emit_attachment(pp, eni->o.id, &at, v);
 }
 
 static void emit_eni(struct plan_pass *pp, const struct network_interface *eni,
 		     const struct subnet *s)
 {
+	const struct connection_tracking *ct = &eni->connection_tracking;
 	struct item_eni en;
 
 	memset(&en, 0, sizeof(en));
 	symbol_set(en.vpc, s->vpc_id);
 	symbol_set(en.subnet, s->o.id);
-	plan_groups(pp, &eni->groups, en.groups);
+	plan_emit_groups(pp, &eni->groups, en.groups);
 	if (eni->source_dest_check)
 		en.flags |= ENI_SOURCE_DEST_CHECK;
 	if (eni->interface_type == INTERFACE_LAMBDA)
@@ -195,6 +177,11 @@ static void emit_eni(struct plan_pass *pp, const struct network_interface *eni,
 	en.mac = eni->mac_address;
 	en.mtu = MTU_VPC;
 	en.address = eni->private_ip_address;
+	if (eni->ipv6_addresses.n)
+		en.address6 = *(const struct ip *)eni->ipv6_addresses.v;
+	en.tcp_established_timeout = (uint32_t)ct->tcp_established_timeout;
+	en.udp_timeout = (uint32_t)ct->udp_timeout;
+	en.udp_stream_timeout = (uint32_t)ct->udp_stream_timeout;
 	plan_emit(pp, ITEM_ENI, eni->o.id, &en, sizeof(en));
 }
 
@@ -206,17 +193,14 @@ void plan_network_interface(struct plan_pass *pp, const struct object *o)
 	const struct object *holder = eni->attachment_id ? model_get(m, eni->attachment_id) : NULL;
 	const struct sandbox *sandbox = holder ? object_sandbox_const(holder) : NULL;
 	const struct subnet *s = AS_CONST(subnet, so);
-	const struct elastic_ip *eip;
 	const struct vpc *v;
 
 	if (!s || !sandbox) /* without a sandbox it is no link; NAT gateways emit their own */
 		return;
-	eip = model_eni_elastic_ip(m, o->id);
 	v = model_subnet_vpc(m, s);
 	emit_attachment(pp, eni, s, sandbox);
 	emit_eni(pp, eni, s);
-	plan_emit_address(pp, s->vpc_id, &eni->private_ip_address, ADDR_ENI, o->id, s->vpc_id,
-			  igw_id(m, s->vpc_id), eip ? &eip->public_ip : NULL);
+	emit_addresses(pp, eni, s->vpc_id);
 	if (v)
 		plan_dns_eni(pp, eni, v);
 }

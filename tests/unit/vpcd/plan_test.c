@@ -116,43 +116,131 @@ __attribute__((format(printf, 3, 4))) static bool patch(struct txn *t, const cha
 	return !txn_update(t, id, spec, NULL);
 }
 
-static bool create_network(struct fixture *f, struct txn *t)
+/* A random target of a route: one member of its JSON. */
+static void random_target(struct fixture *f, const struct model *m, bool v6, char *buf, size_t len)
+{
+	static const struct {
+		const char *member;
+		enum kind_id kind;
+	} targets[] = {
+		{"GatewayId", KIND_INTERNET_GATEWAY},
+		{"InstanceId", KIND_INSTANCE},
+		{"NetworkInterfaceId", KIND_NETWORK_INTERFACE},
+		{"VpcPeeringConnectionId", KIND_VPC_PEERING_CONNECTION},
+		{"NatGatewayId", KIND_NAT_GATEWAY},
+		{"EgressOnlyInternetGatewayId", KIND_EGRESS_ONLY_INTERNET_GATEWAY},
+	};
+	int i = v6 && pick(f, 2) ? 5 : pick(f, 5);
+
+	snprintf(buf, len, "'%s': '%s'", targets[i].member, any(f, m, targets[i].kind));
+}
+
+/* Routes of a table of random destinations, among them a VPC's own block, subnets and prefix lists.
+ */
+static void random_routes(struct fixture *f, const struct model *m, char *buf, size_t len)
+{
+	const struct object *s = model_get(m, any(f, m, KIND_SUBNET));
+	char target[2][128], subnet[CIDR_STRLEN] = "10.200.0.0/24";
+
+	random_target(f, m, false, target[0], sizeof(target[0]));
+	random_target(f, m, true, target[1], sizeof(target[1]));
+	if (s)
+		cidr_format(&AS_CONST(subnet, s)->cidr_block, subnet);
+	switch (pick(f, 5)) {
+	case 0:
+		snprintf(buf, len, "[{'DestinationCidrBlock': '0.0.0.0/0', %s}]", target[0]);
+		break;
+	case 1:
+		snprintf(buf, len, "[{'DestinationIpv6CidrBlock': '::/0', %s}]", target[1]);
+		break;
+	case 2:
+		snprintf(buf, len, "[{'DestinationCidrBlock': '10.%d.0.0/16', %s}]", pick(f, 4),
+			 pick(f, 4) ? target[0] : "'LocalTarget': true");
+		break;
+	case 3:
+		snprintf(buf, len, "[{'DestinationCidrBlock': '%s', %s}]", subnet, target[0]);
+		break;
+	default:
+		snprintf(buf, len,
+			 "[{'DestinationPrefixListId': '%s', %s},"
+			 " {'DestinationCidrBlock': '192.168.1.0/24', 'GatewayId': '%s'}]",
+			 any(f, m, KIND_PREFIX_LIST), target[0], any(f, m, KIND_INTERNET_GATEWAY));
+	}
+}
+
+static bool create_policy(struct fixture *f, struct txn *t)
 {
 	const struct model *m = txn_model(t);
 	int n = pick(f, 20);
 
+	switch (pick(f, 5)) {
+	case 0:
+		return make(t, KIND_VPC_PEERING_CONNECTION,
+			    "{'VpcId': '%s', 'PeerVpcId': '%s', 'Accept': %s}", any(f, m, KIND_VPC),
+			    any(f, m, KIND_VPC), n % 3 ? "true" : "false");
+	case 1:
+		return make(t, KIND_PREFIX_LIST,
+			    "{'Name': 'pl%d', 'MaxEntries': 5, 'Entries':"
+			    " [{'Cidr': '192.168.%d.0/24'}, {'Cidr': '10.%d.0.0/16'}]}",
+			    n, pick(f, 3), n);
+	case 2:
+		return make(t, KIND_EGRESS_ONLY_INTERNET_GATEWAY, "{'VpcId': '%s'}",
+			    any(f, m, KIND_VPC));
+	case 3:
+		return make(t, KIND_SECURITY_GROUP_RULE,
+			    "{'GroupId': '%s', 'IpProtocol': 'udp', 'FromPort': %d, 'ToPort': %d,"
+			    " 'PrefixListId': '%s'}",
+			    any(f, m, KIND_SECURITY_GROUP), n, n + 5, any(f, m, KIND_PREFIX_LIST));
+	default:
+		return make(t, KIND_SECURITY_GROUP_RULE,
+			    "{'GroupId': '%s', 'IpProtocol': 'icmpv6', 'CidrIpv6':"
+			    " '2001:db8:%d::/48'}",
+			    any(f, m, KIND_SECURITY_GROUP), n);
+	}
+}
+
+static bool create_network(struct fixture *f, struct txn *t)
+{
+	const struct model *m = txn_model(t);
+	char routes[1024];
+	int n = pick(f, 20);
+
 	switch (pick(f, 6)) {
 	case 0:
-		return make(
-			t, KIND_VPC,
-			"{'Name': 'v%d', 'CidrBlock': '10.%d.0.0/16', 'EnableDnsHostnames': %s}", n,
-			pick(f, 4), n % 2 ? "true" : "false");
+		return make(t, KIND_VPC,
+			    "{'Name': 'v%d', 'CidrBlock': '10.%d.0.0/16', 'EnableDnsHostnames': %s"
+			    "%s}",
+			    n, pick(f, 4), n % 2 ? "true" : "false",
+			    pick(f, 3) ? ", 'Ipv6CidrBlock': 'auto'" : "");
 	case 1: {
 		const struct object *v = model_get(m, any(f, m, KIND_VPC));
 		uint32_t base = v ? ip_to_v4(&AS_CONST(vpc, v)->cidr_block.ip) : 0;
 
 		return make(t, KIND_SUBNET,
 			    "{'Name': 's%d', 'VpcId': '%s', 'CidrBlock': '10.%u.%d.0/24',"
-			    " 'MapPublicIpOnLaunch': %s}",
-			    n, v ? v->id : "none", base >> 16 & 255, n, n % 3 ? "false" : "true");
+			    " 'MapPublicIpOnLaunch': %s%s}",
+			    n, v ? v->id : "none", base >> 16 & 255, n, n % 3 ? "false" : "true",
+			    v && ip_is_set(&AS_CONST(vpc, v)->ipv6_cidr_block.ip) && pick(f, 3)
+				    ? ", 'Ipv6CidrBlock': 'auto',"
+				      " 'AssignIpv6AddressOnCreation': true"
+				    : "");
 	}
 	case 2:
 		return make(t, KIND_INTERNET_GATEWAY, "{'VpcId': '%s'}", any(f, m, KIND_VPC));
 	case 3:
-		return make(t, KIND_ROUTE_TABLE,
-			    "{'VpcId': '%s', 'Routes': [{'DestinationCidrBlock': '0.0.0.0/0',"
-			    " 'GatewayId': '%s'}, {'DestinationCidrBlock': '192.168.0.0/16',"
-			    " 'InstanceId': '%s'}]}",
-			    any(f, m, KIND_VPC), any(f, m, KIND_INTERNET_GATEWAY),
-			    any(f, m, KIND_INSTANCE));
+		random_routes(f, m, routes, sizeof(routes));
+		return make(t, KIND_ROUTE_TABLE, "{'VpcId': '%s', 'Routes': %s}",
+			    any(f, m, KIND_VPC), routes);
 	case 4:
 		return make(t, KIND_NAT_GATEWAY, "{'SubnetId': '%s', 'AllocationId': '%s'}",
 			    any(f, m, KIND_SUBNET), any(f, m, KIND_ELASTIC_IP));
 	default:
 		return make(t, KIND_NETWORK_ACL,
 			    "{'VpcId': '%s', 'Entries': [{'RuleNumber': %d, 'Egress': %s,"
-			    " 'Protocol': '-1', 'CidrBlock': '0.0.0.0/0', 'RuleAction': 'allow'}]}",
-			    any(f, m, KIND_VPC), 1 + n, n % 2 ? "true" : "false");
+			    " 'Protocol': '-1', 'CidrBlock': '0.0.0.0/0', 'RuleAction': 'allow'},"
+			    " {'RuleNumber': %d, 'Egress': false, 'Protocol': 'tcp', 'FromPort': 1,"
+			    " 'ToPort': 99, 'Ipv6CidrBlock': '::/0', 'RuleAction': 'deny'}]}",
+			    any(f, m, KIND_VPC), 1 + n, n % 2 ? "true" : "false", 50 + n);
 	}
 }
 
@@ -173,8 +261,10 @@ static bool create_workload(struct fixture *f, struct txn *t)
 			    any(f, m, KIND_SECURITY_GROUP));
 	case 2:
 		return make(t, KIND_INSTANCE,
-			    "{'Name': 'i%d', 'SubnetId': '%s', 'SecurityGroupIds': ['%s']}", n,
-			    any(f, m, KIND_SUBNET), any(f, m, KIND_SECURITY_GROUP));
+			    "{'Name': 'i%d', 'SubnetId': '%s', 'SecurityGroupIds': ['%s']%s%s}", n,
+			    any(f, m, KIND_SUBNET), any(f, m, KIND_SECURITY_GROUP),
+			    pick(f, 3) ? "" : ", 'SecondaryPrivateIpAddresses': ['auto']",
+			    pick(f, 3) ? "" : ", 'Ipv6Addresses': ['auto', 'auto']");
 	case 3:
 		return make(t, KIND_FUNCTION,
 			    "{'Name': 'f%d', 'SubnetIds': ['%s'], 'Command': ['true']}", n,
@@ -186,8 +276,8 @@ static bool create_workload(struct fixture *f, struct txn *t)
 	case 5:
 		return make(t, KIND_INTERNET_HOST,
 			    "{'Name': 'h%d.example', 'DomainName': 'h%d.example',"
-			    " 'Address': '203.0.113.%d'}",
-			    n, n, 80 + n);
+			    " 'Address': '203.0.113.%d', 'Ipv6Address': '2001:db8::%d'}",
+			    n, n, 80 + n, 80 + n);
 	case 6:
 		return make(t, KIND_HOSTED_ZONE, "{'DomainName': 'z%d.test', 'VpcIds': ['%s']}", n,
 			    any(f, m, KIND_VPC));
@@ -199,11 +289,13 @@ static bool create_workload(struct fixture *f, struct txn *t)
 	}
 }
 
-static bool update(struct fixture *f, struct txn *t)
+/* Objects on which packets' ways depend. */
+static bool update_network(struct fixture *f, struct txn *t)
 {
 	const struct model *m = txn_model(t);
+	char routes[1024];
 
-	switch (pick(f, 8)) {
+	switch (pick(f, 9)) {
 	case 0:
 		return patch(t, any(f, m, KIND_SUBNET), "{'RouteTableId': '%s'}",
 			     any(f, m, KIND_ROUTE_TABLE));
@@ -214,40 +306,72 @@ static bool update(struct fixture *f, struct txn *t)
 		return patch(t, any(f, m, KIND_VPC), "{'EnableDnsHostnames': %s}",
 			     pick(f, 2) ? "true" : "false");
 	case 3:
-		return patch(t, any(f, m, KIND_INSTANCE), "{'SecurityGroupIds': ['%s']}",
-			     any(f, m, KIND_SECURITY_GROUP));
+		return patch(t, any(f, m, KIND_VPC), "{'SecondaryCidrBlocks': ['10.%d.0.0/20']}",
+			     10 + pick(f, 5));
 	case 4:
-		return patch(t, any(f, m, KIND_ELASTIC_IP), "{'NetworkInterfaceId': '%s'}",
-			     any(f, m, KIND_NETWORK_INTERFACE));
-	case 5:
-		return patch(t, any(f, m, KIND_INSTANCE), "{'Name': 'i%d'}", pick(f, 20));
-	case 6:
 		return patch(t, any(f, m, KIND_INTERNET_GATEWAY),
 			     pick(f, 2) ? "{'VpcId': '%s'}" : "{'VpcId': null}",
 			     any(f, m, KIND_VPC));
-	default:
+	case 5: /* ingress routing */
 		return patch(t, any(f, m, KIND_ROUTE_TABLE),
-			     "{'Routes': [{'DestinationCidrBlock': '0.0.0.0/0',"
-			     " 'NatGatewayId': '%s'}]}",
-			     any(f, m, KIND_NAT_GATEWAY));
+			     pick(f, 3) ? "{'GatewayId': '%s'}" : "{'GatewayId': null}",
+			     any(f, m, KIND_INTERNET_GATEWAY));
+	case 6:
+		return patch(t, any(f, m, KIND_VPC_PEERING_CONNECTION), "{'Accept': true}");
+	case 7:
+		return patch(t, any(f, m, KIND_PREFIX_LIST),
+			     "{'Entries': [{'Cidr': '192.168.%d.0/24'}]}", pick(f, 3));
+	default:
+		random_routes(f, m, routes, sizeof(routes));
+		return patch(t, any(f, m, KIND_ROUTE_TABLE), "{'Routes': %s}", routes);
+	}
+}
+
+static bool update_workload(struct fixture *f, struct txn *t)
+{
+	const struct model *m = txn_model(t);
+
+	switch (pick(f, 6)) {
+	case 0:
+		return patch(t, any(f, m, KIND_INSTANCE), "{'SecurityGroupIds': ['%s']}",
+			     any(f, m, KIND_SECURITY_GROUP));
+	case 1:
+		return patch(t, any(f, m, KIND_ELASTIC_IP), "{'NetworkInterfaceId': '%s'}",
+			     any(f, m, KIND_NETWORK_INTERFACE));
+	case 2:
+		return patch(t, any(f, m, KIND_INSTANCE), "{'Name': 'i%d'}", pick(f, 20));
+	case 3:
+		return patch(t, any(f, m, KIND_NETWORK_INTERFACE),
+			     "{'SecondaryPrivateIpAddresses': [%s]}", pick(f, 2) ? "'auto'" : "");
+	case 4:
+		return patch(t, any(f, m, KIND_NETWORK_INTERFACE), "{'Ipv6Addresses': [%s]}",
+			     pick(f, 2) ? "'auto'" : "");
+	default:
+		return patch(t, any(f, m, KIND_NETWORK_INTERFACE),
+			     "{'ConnectionTrackingSpecification': {'UdpTimeout': %d}}",
+			     30 + pick(f, 30));
 	}
 }
 
 static bool step(struct fixture *f, struct txn *t)
 {
-	switch (pick(f, 8)) {
+	switch (pick(f, 10)) {
 	case 0:
 		return !txn_delete(
 			t,
 			any(f, txn_model(t), KIND_NONE + 1 + pick(f, KIND_COUNT - KIND_NONE - 1)),
 			NULL);
 	case 1:
+		return update_workload(f, t);
 	case 2:
-		return update(f, t);
 	case 3:
+		return update_network(f, t);
 	case 4:
 	case 5:
+	case 6:
 		return create_workload(f, t);
+	case 7:
+		return create_policy(f, t);
 	default:
 		return create_network(f, t);
 	}
