@@ -10,6 +10,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/log.h"
+#include "model/peering.h"
 #include "vpcd/apply.h"
 #include "vpcd/apply_rules.h"
 #include "vpcd/bind.h"
@@ -35,7 +36,7 @@ struct apply {
 	struct shadow *shadow;
 	struct rulesets *rulesets;
 	struct links *links;
-	struct event_source *work, *retry, *audit, *collect;
+	struct event_source *work, *retry, *audit, *collect, *age;
 	struct waiter *waiters;
 	uint64_t tickets;
 	uint64_t applied; /* revision */
@@ -249,7 +250,8 @@ static void release_stale(void *arg, const char *symbol, uint32_t number)
 	else if (st->space == NAME_GROUPS)
 		used = plan_get(a->plan, ITEM_GROUPS, symbol);
 	else
-		used = model_get(store_model(a->cfg.store), symbol) || symbol_is_builtin(symbol);
+		used = symbol_is_builtin(symbol) ||
+		       model_get(store_model(a->cfg.store), symbol_object(symbol));
 	if (!used)
 		names_release(a->cfg.names, st->space, symbol);
 }
@@ -379,13 +381,45 @@ void apply_kick(struct apply *a)
 	event_defer_set(a->work, 1);
 }
 
+/* Requests for peering expire, and what is over goes. The commit comes back here by committed(). */
+static void age(void *arg)
+{
+	struct apply *a = arg;
+	int64_t now_s = store_now(a->cfg.store), next = 0;
+	struct err e = {0};
+	int rc = peering_age(a->cfg.store, now_s, &next, &e);
+
+	if (rc && rc != -EBUSY)
+		log_error("peering connections not aged", "error", e.msg);
+	if (rc)
+		event_timer_set(a->age, RETRY_NS, 0);
+	else if (next)
+		event_timer_set(a->age, next > now_s ? (uint64_t)(next - now_s) * 1000000000ull : 1,
+				0);
+}
+
+void apply_age(struct apply *a)
+{
+	event_timer_set(a->age, 1, 0);
+}
+
+static bool is_peering(const struct change *c)
+{
+	const struct object *o = c->new ? c->new : c->old;
+
+	return o->kind->kind == KIND_VPC_PEERING_CONNECTION;
+}
+
 static void committed(void *arg, uint64_t revision, const struct change *c, size_t n)
 {
 	struct apply *a = arg;
 
 	plan_changes(a->plan, store_model(a->cfg.store), c, n);
-	for (size_t i = 0; i < n && !a->deleted; i++)
-		a->deleted = c[i].op == CHANGE_DELETE;
+	for (size_t i = 0; i < n; i++) {
+		a->deleted = a->deleted || c[i].op == CHANGE_DELETE;
+		if (is_peering(&c[i]))
+			apply_age(a);
+	}
 	if (plan_dirty(a->plan) || a->applied < revision)
 		apply_kick(a);
 }
@@ -444,6 +478,8 @@ static int add_sources(struct apply *a, struct err *e)
 		rc = event_add_timer(l, AUDIT_NS, AUDIT_NS, audit, a, &a->audit, e);
 	if (!rc)
 		rc = event_add_timer(l, COLLECT_NS, COLLECT_NS, collect, a, &a->collect, e);
+	if (!rc)
+		rc = event_add_timer(l, 1, 0, age, a, &a->age, e);
 	return rc;
 }
 
@@ -492,6 +528,7 @@ void apply_close(struct apply *a)
 	event_source_free(a->retry);
 	event_source_free(a->audit);
 	event_source_free(a->collect);
+	event_source_free(a->age);
 	DL_FOREACH_SAFE(a->waiters, w, tmp)
 	free(w);
 	links_free(a->links);
@@ -534,8 +571,23 @@ void apply_forget(struct apply *a, uint64_t ticket)
 
 void apply_stats(const struct apply *a, struct apply_stats *ret)
 {
+	struct shadow_counts writes = shadow_totals(a->shadow);
+
 	*ret = a->stats;
+	ret->map_inserts = writes.inserted;
+	ret->map_updates = writes.updated;
+	ret->map_deletes = writes.deleted;
 	ret->failed = plan_failed(a->plan);
+}
+
+int apply_hits_read(struct apply *a, struct err *e)
+{
+	return rulesets_hits_read(a->rulesets, e);
+}
+
+uint64_t apply_hits(const struct apply *a, const char *rule)
+{
+	return rulesets_hits(a->rulesets, rule);
 }
 
 const struct plan *apply_plan(const struct apply *a)

@@ -40,11 +40,19 @@ void apply_forget(struct apply *a, uint64_t ticket);
 /* Something that apply waits for has happened (a sandbox ended). */
 void apply_kick(struct apply *a);
 
+/* Virtual time has moved on: what it alone changes is looked at now. */
+void apply_age(struct apply *a);
+
 struct apply_stats {
 	uint64_t items, failures, passes, ns, audits, repaired;
-	size_t failed; /* now */
+	uint64_t map_inserts, map_updates, map_deletes; /* entries of the data plane's maps */
+	size_t failed;					/* now */
 };
 void apply_stats(const struct apply *a, struct apply_stats *ret);
+/* Reads how often each rule decided. */
+int apply_hits_read(struct apply *a, struct err *e);
+/* How often the rule of an item_rule's id did, when they were last read. */
+uint64_t apply_hits(const struct apply *a, const char *rule);
 const struct plan *apply_plan(const struct apply *a);
 
 #endif

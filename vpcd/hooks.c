@@ -77,6 +77,14 @@ static void apply_metrics(struct daemon *d, struct buf *out)
 		   "vpcd_apply_failed_items %zu\n",
 		   (unsigned long long)st.items, (unsigned long long)st.failures,
 		   (double)st.ns / 1e9, st.failed);
+	buf_printf(out,
+		   "# HELP vpcd_map_writes_total Entries of the data plane's maps written.\n"
+		   "# TYPE vpcd_map_writes_total counter\n"
+		   "vpcd_map_writes_total{op=\"insert\"} %llu\n"
+		   "vpcd_map_writes_total{op=\"update\"} %llu\n"
+		   "vpcd_map_writes_total{op=\"delete\"} %llu\n",
+		   (unsigned long long)st.map_inserts, (unsigned long long)st.map_updates,
+		   (unsigned long long)st.map_deletes);
 }
 
 static void dns_metrics(struct daemon *d, struct buf *out)
@@ -132,6 +140,7 @@ static int clock_advance(void *arg, uint64_t ms, bool dry, uint64_t *ret_offset_
 			       "this daemon keeps real time: start it with --lab-clock");
 	if (ms && !dry) {
 		dataplane_clock_advance(d->dp, ms * 1000000);
+		apply_age(d->apply);
 		log_info("clock advanced", "ms", log_fmt("%llu", (unsigned long long)ms));
 	}
 	*ret_offset_ms = dataplane_clock_offset(d->dp) / 1000000;
