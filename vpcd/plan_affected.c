@@ -63,6 +63,13 @@ static void add_rule_group(void *arg, const struct object *o)
 	add(arg, AS_CONST(security_group_rule, o)->group_id);
 }
 
+/* Subnets that name no ACL read their VPC's default one. */
+static void add_default_acl_readers(struct set *s, const struct network_acl *acl)
+{
+	if (acl->is_default)
+		model_referrers(s->m, acl->vpc_id, KIND_SUBNET, add_referrer, s);
+}
+
 /* What an object's items read through its own references. */
 static void add_reads(struct set *s, const struct object *o)
 {
@@ -105,6 +112,9 @@ static void add_reads(struct set *s, const struct object *o)
 		break;
 	case KIND_RECORD_SET:
 		add(s, AS_CONST(record_set, o)->hosted_zone_id);
+		break;
+	case KIND_NETWORK_ACL:
+		add_default_acl_readers(s, AS_CONST(network_acl, o));
 		break;
 	default:
 		break;

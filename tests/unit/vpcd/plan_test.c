@@ -295,7 +295,7 @@ static bool update_network(struct fixture *f, struct txn *t)
 	const struct model *m = txn_model(t);
 	char routes[1024];
 
-	switch (pick(f, 9)) {
+	switch (pick(f, 10)) {
 	case 0:
 		return patch(t, any(f, m, KIND_SUBNET), "{'RouteTableId': '%s'}",
 			     any(f, m, KIND_ROUTE_TABLE));
@@ -321,6 +321,14 @@ static bool update_network(struct fixture *f, struct txn *t)
 	case 7:
 		return patch(t, any(f, m, KIND_PREFIX_LIST),
 			     "{'Entries': [{'Cidr': '192.168.%d.0/24'}]}", pick(f, 3));
+	case 8: /* default ones too, which subnets read without naming them */
+		return patch(
+			t, any(f, m, KIND_NETWORK_ACL),
+			pick(f, 2)
+				? "{'Entries': []}"
+				: "{'Entries': [{'RuleNumber': 1, 'Egress': %s, 'Protocol': '-1',"
+				  " 'CidrBlock': '0.0.0.0/0', 'RuleAction': 'allow'}]}",
+			pick(f, 2) ? "true" : "false");
 	default:
 		random_routes(f, m, routes, sizeof(routes));
 		return patch(t, any(f, m, KIND_ROUTE_TABLE), "{'Routes': %s}", routes);
