@@ -64,6 +64,12 @@ int fabric_list(struct fabric *f, int (*fn)(void *arg, const struct attachment_s
 	return 0;
 }
 
+int fabric_readdress(struct fabric *f, const struct attachment_spec *old,
+		     const struct attachment_spec *spec, struct err *e)
+{
+	return 0;
+}
+
 int fabric_attach_program(struct fabric *f, uint32_t ifindex, struct err *e)
 {
 	return 0;

@@ -111,10 +111,11 @@ static struct question question_of(const struct walk *w, bool egress, const stru
 }
 
 /* The groups of the sender. peer: who has the destination address on this path; NULL: references do
- * not match. */
+ * not match, nor do they for what a middlebox sends on. */
 static enum drop_reason sender_groups(struct reference *r, struct walk *w, const struct place *peer)
 {
-	struct question q = question_of(w, true, peer ? &peer->eni->groups : NULL);
+	bool own = place_owns(&w->from, &w->at.src);
+	struct question q = question_of(w, true, peer && own ? &peer->eni->groups : NULL);
 	bool untracked;
 
 	if (w->known && w->known->tracked) {
