@@ -86,6 +86,14 @@ static const char *const create_examples[KIND_COUNT] = {
 	[KIND_HOSTED_ZONE] = "--domain-name shop.test --vpc-ids shop",
 	[KIND_RECORD_SET] =
 		"--hosted-zone-id shop.test --record-name db --type A --values 10.0.2.10",
+	[KIND_DHCP_OPTIONS] = "--name corp --domain-name corp.internal --domain-name-servers "
+			      "AmazonProvidedDNS",
+	[KIND_RESOLVER_RULE] =
+		"--domain-name corp.test --target-ips Ip=203.0.113.90 --vpc-ids shop",
+	[KIND_FIREWALL_DOMAIN_LIST] = "--name bad --domains bad.example,*.bad.example",
+	[KIND_FIREWALL_RULE_GROUP] = "--name wall --vpc-ids shop --firewall-rules "
+				     "FirewallDomainListId=bad,Priority=1,Action=BLOCK",
+	[KIND_QUERY_LOG_CONFIG] = "--name log --vpc-ids shop",
 };
 
 void help_command(const struct kind *k, const struct command *cmd)

@@ -10,11 +10,16 @@
 struct answer {
 	const struct dns_view *view;
 	const struct dns_query *query;
+	const struct dns_upstream *up;
+	uint32_t random;
 	struct dns_reply reply;
 	struct dns_name name; /* where the chain of CNAMEs stands, in lower case */
 	uint16_t flags;
 	enum dns_rcode rcode;
-	bool outside; /* the chain has left the view's zones */
+	const struct dns_rule *rule; /* of the place outside */
+	bool outside;		     /* the chain has left the view's zones */
+	bool varies;
+	unsigned cnames;
 };
 
 size_t dns_answer_error(const struct dns_query *q, enum dns_rcode rcode, uint8_t *buf, size_t limit)
@@ -25,18 +30,85 @@ size_t dns_answer_error(const struct dns_query *q, enum dns_rcode rcode, uint8_t
 	return dns_reply_end(&r, DNS_RA, rcode);
 }
 
+static bool add_records(struct answer *a, const struct dns_rrset *s)
+{
+	for (const struct dns_record *r = s->records; r; r = r->next) {
+		struct dns_rr rr = {&a->name, s->type, s->ttl, r->rdata, r->rdlen};
+
+		if (!dns_reply_add(&a->reply, DNS_ANSWER, &rr))
+			return false;
+	}
+	return true;
+}
+
 static void add_rrset(struct answer *a, const struct dns_rrset *s)
 {
 	struct dns_reply mark = dns_reply_mark(&a->reply);
 
-	for (const struct dns_record *r = s->records; r; r = r->next) {
-		struct dns_rr rr = {&a->name, s->type, s->ttl, r->rdata, r->rdlen};
+	if (!add_records(a, s))
+		dns_reply_cut(&a->reply, &mark);
+}
 
-		if (dns_reply_add(&a->reply, DNS_ANSWER, &rr))
+/* ---- routing policies ---- */
+
+/* xorshift32: a draw need not be secret, only fair. */
+static uint32_t draw(struct answer *a, uint32_t below)
+{
+	a->random ^= a->random << 13;
+	a->random ^= a->random >> 17;
+	a->random ^= a->random << 5;
+	return a->random % below;
+}
+
+/* By weight; where all weights are zero, all are equal (Route 53 Developer Guide, "Weighted
+ * routing"). */
+static const struct dns_rrset *draw_weighted(struct answer *a, const struct dns_rrset *first)
+{
+	uint32_t sum = 0, n = 0, at;
+
+	for (const struct dns_rrset *s = first; s; s = dns_rrset_sibling(s), n++)
+		sum += s->weight;
+	at = draw(a, sum ? sum : n);
+	for (const struct dns_rrset *s = first; s; s = dns_rrset_sibling(s)) {
+		uint32_t share = sum ? s->weight : 1;
+
+		if (at < share)
+			return s;
+		at -= share;
+	}
+	return first;
+}
+
+/* Up to eight sets of all, each as likely as any other. */
+static void add_multivalue(struct answer *a, const struct dns_rrset *first)
+{
+	struct dns_reply mark = dns_reply_mark(&a->reply);
+	uint32_t left = 0, want, ttl = first->ttl;
+
+	for (const struct dns_rrset *s = first; s; s = dns_rrset_sibling(s), left++)
+		ttl = s->ttl < ttl ? s->ttl : ttl;
+	want = left < DNS_MULTIVALUE_MAX ? left : DNS_MULTIVALUE_MAX;
+	for (const struct dns_rrset *s = first; s && want; s = dns_rrset_sibling(s), left--) {
+		struct dns_rrset one = *s;
+
+		if (draw(a, left) >= want)
+			continue;
+		want--;
+		one.ttl = ttl;
+		if (add_records(a, &one))
 			continue;
 		dns_reply_cut(&a->reply, &mark);
 		return;
 	}
+}
+
+/* The set that answers, of those of one name and type; the answer is another one next time. */
+static const struct dns_rrset *set_of(struct answer *a, const struct dns_rrset *first)
+{
+	if (first->policy == DNS_SIMPLE)
+		return first;
+	a->varies = true;
+	return first->policy == DNS_WEIGHTED ? draw_weighted(a, first) : first;
 }
 
 static void add_one(struct answer *a, enum dns_section section, const struct dns_rr *rr)
@@ -65,20 +137,66 @@ static void add_any_outside(struct answer *a)
 	add_one(a, DNS_ANSWER, &(struct dns_rr){&a->name, DNS_HINFO, 3789, hinfo, sizeof(hinfo)});
 }
 
-/* The name exists. True: follow the CNAME that a->name has become. */
-static bool answer_node(struct answer *a, const struct dns_found *f)
+static void follow(struct answer *a, const struct dns_rrset *cname)
+{
+	size_t pos = 0;
+
+	dns_name_parse(cname->records->rdata, cname->records->rdlen, &pos, &a->name);
+	dns_name_lower(&a->name);
+}
+
+/* RFC 1034 section 4.3.2, step 3b: the name is somebody else's to answer for. */
+static void refer(struct answer *a, const struct dns_found *f)
+{
+	const struct dns_rrset *ns = dns_node_rrset(f->cut, DNS_NS);
+	struct dns_reply mark = dns_reply_mark(&a->reply);
+
+	a->flags &= (uint16_t)~DNS_AA;
+	for (const struct dns_record *r = ns->records; r; r = r->next)
+		if (!dns_reply_add(
+			    &a->reply, DNS_AUTHORITY,
+			    &(struct dns_rr){&f->cut_name, DNS_NS, ns->ttl, r->rdata, r->rdlen})) {
+			dns_reply_cut(&a->reply, &mark);
+			return;
+		}
+	for (const struct dns_record *r = ns->records; r; r = r->next) {
+		static const uint16_t types[] = {DNS_A, DNS_AAAA};
+		const struct dns_node *host;
+		struct dns_name name;
+		size_t pos = 0;
+
+		dns_name_parse(r->rdata, r->rdlen, &pos, &name);
+		dns_name_lower(&name);
+		host = dns_view_node(a->view, &name);
+		for (size_t i = 0; host && i < 2; i++) {
+			const struct dns_rrset *s = dns_node_rrset(host, types[i]);
+
+			for (const struct dns_record *g = s ? s->records : NULL; g; g = g->next)
+				dns_reply_add(&a->reply, DNS_ADDITIONAL,
+					      &(struct dns_rr){&name, types[i], s->ttl, g->rdata,
+							       g->rdlen});
+		}
+	}
+}
+
+/* The name exists, or a wildcard stands for it. True: follow the CNAME that a->name has become. */
+static bool answer_node(struct answer *a, const struct dns_found *f, const struct dns_node *node)
 {
 	uint16_t type = a->query->type;
 	/* RFC 8482 section 4.1: one RRset answers ANY. */
 	const struct dns_rrset *s =
-		type == DNS_ANY ? dns_node_rrsets(f->node) : dns_node_rrset(f->node, type);
-	size_t pos = 0;
+		type == DNS_ANY ? dns_node_rrsets(node) : dns_node_rrset(node, type);
 
-	if (s) {
-		add_rrset(a, s);
+	if (s && s->policy == DNS_MULTIVALUE) {
+		a->varies = true;
+		add_multivalue(a, s);
 		return false;
 	}
-	if (type == DNS_SOA && f->node == f->zone) {
+	if (s) {
+		add_rrset(a, set_of(a, s));
+		return false;
+	}
+	if (type == DNS_SOA && node == f->zone) {
 		struct dns_soa soa;
 
 		dns_zone_soa(f, &soa);
@@ -86,22 +204,23 @@ static bool answer_node(struct answer *a, const struct dns_found *f)
 			&(struct dns_rr){&a->name, DNS_SOA, soa.ttl, soa.rdata, soa.rdlen});
 		return false;
 	}
-	s = dns_node_rrset(f->node, DNS_CNAME);
+	s = dns_node_rrset(node, DNS_CNAME);
 	if (!s) {
 		add_negative(a, f);
 		return false;
 	}
+	s = set_of(a, s);
 	add_rrset(a, s);
-	dns_name_parse(s->records->rdata, s->records->rdlen, &pos, &a->name);
-	dns_name_lower(&a->name);
+	follow(a, s);
 	return true;
 }
 
-static void leave_zones(struct answer *a, bool first)
+static void leave_zones(struct answer *a, const struct dns_rule *rule, bool first)
 {
 	bool recursion = a->query->flags & DNS_RD;
 
-	if (dns_view_forwards(a->view) && recursion) {
+	if ((rule || dns_view_forwards(a->view)) && recursion) {
+		a->rule = rule;
 		if (a->query->type == DNS_ANY)
 			add_any_outside(a);
 		else
@@ -113,24 +232,31 @@ static void leave_zones(struct answer *a, bool first)
 
 static void answer_local(struct answer *a)
 {
-	for (int i = 0; i <= CNAMES_MAX; i++) {
+	a->outside = false;
+	for (; a->cnames <= CNAMES_MAX; a->cnames++) {
 		struct dns_found f;
 
-		if (!dns_view_find(a->view, &a->name, &f)) {
-			leave_zones(a, i == 0);
+		if (dns_view_find(a->view, &a->name, &f) != DNS_INSIDE) {
+			leave_zones(a, f.rule, a->cnames == 0);
 			return;
 		}
-		a->flags |= i == 0 ? DNS_AA : 0;
-		if (!f.node) {
+		a->flags |= a->cnames == 0 ? DNS_AA : 0;
+		if (f.cut) {
+			refer(a, &f);
+			return;
+		}
+		if (!f.node && !f.wildcard) {
 			a->rcode = DNS_NXDOMAIN;
 			add_negative(a, &f);
 			return;
 		}
-		if (!answer_node(a, &f))
+		if (!answer_node(a, &f, f.node ? f.node : f.wildcard))
 			return;
 	}
 	a->rcode = DNS_SERVFAIL;
 }
+
+/* ---- what upstream said ---- */
 
 static bool wanted(const struct answer *a, enum dns_section section, const struct dns_rr *rr)
 {
@@ -177,33 +303,124 @@ static int add_upstream(struct answer *a, const uint8_t *msg, size_t len)
 	return 0;
 }
 
-static void answer_upstream(struct answer *a, const struct dns_upstream *up)
+/* The target of a CNAME of a->name in the answer; false: it has none. */
+static bool upstream_cname(const struct answer *a, const uint8_t *msg, size_t len,
+			   struct dns_rr_in *ret)
 {
-	if (!up->msg || add_upstream(a, up->msg, up->len))
-		a->rcode = DNS_SERVFAIL;
-	else
-		a->rcode = (enum dns_rcode)(up->msg[3] & DNS_RCODE);
+	uint16_t count[DNS_SECTIONS];
+	int rc = dns_message_records(msg, len, count);
+	size_t pos = (size_t)rc;
+
+	for (unsigned i = 0; rc >= 0 && i < count[DNS_ANSWER]; i++) {
+		if (dns_rr_parse(msg, len, &pos, ret))
+			return false;
+		if (ret->rr.type == DNS_CNAME && dns_name_equal(&ret->owner, &a->name))
+			return true;
+	}
+	return false;
 }
 
-size_t dns_answer(const struct dns_view *v, const struct dns_query *q,
-		  const struct dns_upstream *up, uint8_t *buf, size_t limit,
-		  struct dns_name *ret_forward)
+/* A chain that upstream follows may lead to a name that the view knows better: it is followed as
+ * far as that. True: it was, and a->name is that name. */
+static bool follow_upstream(struct answer *a, const uint8_t *msg, size_t len)
 {
-	struct answer a = {.view = v, .query = q, .name = q->name, .flags = DNS_RA};
+	struct answer at = *a;
+	struct dns_rr_in in;
 
-	if (!v)
+	if (a->query->type == DNS_CNAME)
+		return false;
+	while (at.cnames++ <= CNAMES_MAX && upstream_cname(&at, msg, len, &in)) {
+		struct dns_found f;
+		size_t pos = 0;
+
+		if (dns_name_parse(in.rr.rdata, in.rr.rdlen, &pos, &at.name))
+			return false;
+		add_one(&at, DNS_ANSWER, &in.rr);
+		dns_name_lower(&at.name);
+		if (dns_view_find(a->view, &at.name, &f) != DNS_INSIDE)
+			continue;
+		*a = at;
+		return true;
+	}
+	return false;
+}
+
+static void answer_upstream(struct answer *a)
+{
+	const uint8_t *msg = a->up->msg;
+
+	if (!msg) {
+		a->rcode = DNS_SERVFAIL;
+		return;
+	}
+	if (follow_upstream(a, msg, a->up->len)) {
+		answer_local(a);
+		if (a->outside) /* in and out again: once is enough */
+			a->rcode = DNS_SERVFAIL;
+		return;
+	}
+	if (add_upstream(a, msg, a->up->len))
+		a->rcode = DNS_SERVFAIL;
+	else
+		a->rcode = (enum dns_rcode)(msg[3] & DNS_RCODE);
+}
+
+/* ---- the firewall ---- */
+
+/* Route 53 Developer Guide, "Rule actions in DNS Firewall". True: the chain goes on, at the name
+ * that overrides. */
+static bool block(struct answer *a, const struct dns_verdict *v)
+{
+	uint8_t *to = (uint8_t *)v->override.b;
+
+	switch (v->response) {
+	case DNS_BLOCK_NXDOMAIN:
+		a->rcode = DNS_NXDOMAIN;
+		return false;
+	case DNS_BLOCK_OVERRIDE:
+		add_one(a, DNS_ANSWER,
+			&(struct dns_rr){&a->name, DNS_CNAME, v->override_ttl, to,
+					 v->override.len});
+		a->name = v->override;
+		a->cnames++;
+		return a->query->type != DNS_CNAME;
+	default:
+		return false;
+	}
+}
+
+/* 0: upstream must be asked first. */
+static size_t finish(struct answer *a, uint8_t *buf, size_t limit, struct dns_outcome *ret)
+{
+	ret->varies = a->varies;
+	if (a->outside && (!a->up || !dns_name_equal(&a->up->name, &a->name))) {
+		ret->forward = a->name;
+		ret->rule = a->rule;
+		return 0;
+	}
+	if (a->outside)
+		answer_upstream(a);
+	if (a->rcode == DNS_SERVFAIL)
+		return dns_answer_error(a->query, DNS_SERVFAIL, buf, limit);
+	return dns_reply_end(&a->reply, a->flags, a->rcode);
+}
+
+size_t dns_answer(const struct dns_ask *ask, uint8_t *buf, size_t limit, struct dns_outcome *ret)
+{
+	const struct dns_query *q = ask->query;
+	struct answer a = {.view = ask->view,
+			   .query = q,
+			   .up = ask->up,
+			   .random = ask->random ? ask->random : 1,
+			   .name = q->name,
+			   .flags = DNS_RA};
+
+	*ret = (struct dns_outcome){0};
+	if (!a.view)
 		return dns_answer_error(q, DNS_REFUSED, buf, limit);
 	dns_name_lower(&a.name);
 	dns_reply_begin(&a.reply, q, buf, limit);
-	answer_local(&a);
-	if (a.outside) {
-		if (!up || !dns_name_equal(&up->name, &a.name)) {
-			*ret_forward = a.name;
-			return 0;
-		}
-		answer_upstream(&a, up);
-	}
-	if (a.rcode == DNS_SERVFAIL)
-		return dns_answer_error(q, DNS_SERVFAIL, buf, limit);
-	return dns_reply_end(&a.reply, a.flags, a.rcode);
+	if (!ask->verdict || ask->verdict->action != DNS_BLOCK || block(&a, ask->verdict))
+		answer_local(&a);
+	return finish(&a, buf, limit, ret);
 }

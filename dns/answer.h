@@ -14,12 +14,25 @@ struct dns_upstream {
 	size_t len;
 };
 
-/* Builds the reply to a query that dns_query_parse accepted and returns its length. 0: upstream
- * must be asked for *ret_forward (in lower case) first, and the answer given in `up` then. v NULL:
- * the client sees no view (REFUSED). limit: octets of buf, at least DNS_UDP_MIN. */
-size_t dns_answer(const struct dns_view *v, const struct dns_query *q,
-		  const struct dns_upstream *up, uint8_t *buf, size_t limit,
-		  struct dns_name *ret_forward);
+struct dns_ask {
+	const struct dns_view *view;	   /* NULL: the client sees none (REFUSED) */
+	const struct dns_query *query;	   /* that dns_query_parse accepted */
+	const struct dns_verdict *verdict; /* the firewall's; NULL: none */
+	const struct dns_upstream *up;	   /* NULL: not asked yet */
+	uint32_t random; /* draws among sets; the same in all calls of one query */
+};
+
+struct dns_outcome {
+	/* Set when nothing was built: ask for `forward` (in lower case) first, and give the answer
+	 * in `up` then. rule NULL: of the public server. */
+	struct dns_name forward;
+	const struct dns_rule *rule;
+	bool varies; /* the same query may be answered otherwise: sets were drawn from */
+};
+
+/* Builds the reply and returns its length; 0: see struct dns_outcome. limit: octets of buf, at
+ * least DNS_UDP_MIN. */
+size_t dns_answer(const struct dns_ask *ask, uint8_t *buf, size_t limit, struct dns_outcome *ret);
 
 /* A reply without records. Returns its length. */
 size_t dns_answer_error(const struct dns_query *q, enum dns_rcode rcode, uint8_t *buf,

@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <sys/epoll.h>
 
@@ -15,8 +16,9 @@ struct forward {
 	struct event_loop *loop;
 	struct event_source *source;
 	struct ub_ctx *ub;
-	char server[IP_STRLEN + 8]; /* "address@port" */
-	bool asked;		    /* since the context was made: something may be cached */
+	struct dns_target servers[DNS_TARGETS_MAX];
+	size_t n_servers;
+	bool asked; /* since the context was made: something may be cached */
 	size_t n_pending;
 	TAILQ_HEAD(, forward_query) pending; /* the oldest first */
 };
@@ -41,6 +43,12 @@ static const char *const options[][2] = {
 	{"outgoing-range:", "256"},
 	{"num-queries-per-thread:", "1024"},
 	{"outgoing-num-tcp:", "16"},
+	{"prefetch:", "yes"}, /* in the last tenth of a name's time */
+	/* RFC 8767 section 5: stale data only once an answer is overdue, and for a day. */
+	{"serve-expired:", "yes"},
+	{"serve-expired-ttl:", "86400"},
+	{"serve-expired-client-timeout:", "1800"},
+	{"serve-expired-reply-ttl:", "30"},
 	/* A server that was away is asked again at once when it is back. */
 	{"infra-host-ttl:", "2"},
 	{"infra-keep-probing:", "yes"},
@@ -57,7 +65,16 @@ static const char *const transparent_zones[] = {
 	"home.arpa",
 };
 
-static int context_new(const char *server, struct ub_ctx **ret, struct err *e)
+static int set_server(struct ub_ctx *ub, const struct dns_target *t)
+{
+	char text[IP_STRLEN], at[IP_STRLEN + 8]; /* "address@port" */
+
+	snprintf(at, sizeof(at), "%s@%u", ip_format(&t->address, text), t->port ? t->port : 53);
+	return ub_ctx_set_fwd(ub, at);
+}
+
+static int context_new(const struct dns_target *servers, size_t n, struct ub_ctx **ret,
+		       struct err *e)
 {
 	struct ub_ctx *ub = ub_ctx_create();
 	int rc = 0;
@@ -67,8 +84,8 @@ static int context_new(const char *server, struct ub_ctx **ret, struct err *e)
 	ub_ctx_debugout(ub, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(options) && !rc; i++)
 		rc = ub_ctx_set_option(ub, options[i][0], options[i][1]);
-	if (!rc)
-		rc = ub_ctx_set_fwd(ub, server);
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = set_server(ub, &servers[i]);
 	if (!rc)
 		rc = ub_ctx_async(ub, 1);
 	for (size_t i = 0; i < ARRAY_SIZE(transparent_zones) && !rc; i++)
@@ -88,19 +105,19 @@ static void on_readable(void *arg, int fd, uint32_t events)
 	ub_process(f->ub);
 }
 
-int forward_new(struct event_loop *l, const struct ip *server, uint16_t port, struct forward **ret,
-		struct err *e)
+int forward_new(struct event_loop *l, const struct dns_target *servers, size_t n,
+		struct forward **ret, struct err *e)
 {
 	struct forward *f = calloc(1, sizeof(*f));
-	char text[IP_STRLEN];
 	int rc;
 
 	if (!f)
 		return err_sys(e, -ENOMEM, "forwarder");
 	f->loop = l;
 	TAILQ_INIT(&f->pending);
-	snprintf(f->server, sizeof(f->server), "%s@%u", ip_format(server, text), port ? port : 53);
-	rc = context_new(f->server, &f->ub, e);
+	memcpy(f->servers, servers, n * sizeof(*servers));
+	f->n_servers = n;
+	rc = context_new(servers, n, &f->ub, e);
 	if (!rc)
 		rc = event_add_io(l, ub_fd(f->ub), EPOLLIN, on_readable, f, &f->source, e);
 	if (rc) {
@@ -109,6 +126,17 @@ int forward_new(struct event_loop *l, const struct ip *server, uint16_t port, st
 	}
 	*ret = f;
 	return 0;
+}
+
+bool forward_asks(const struct forward *f, const struct dns_target *servers, size_t n)
+{
+	if (f->n_servers != n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (ip_cmp(&f->servers[i].address, &servers[i].address) ||
+		    f->servers[i].port != servers[i].port)
+			return false;
+	return true;
 }
 
 static void finish(struct forward_query *q, const uint8_t *msg, size_t len)
@@ -187,7 +215,7 @@ void forward_flush(struct forward *f)
 	struct forward_query *q;
 	struct ub_ctx *ub;
 
-	if (!f->asked || context_new(f->server, &ub, NULL))
+	if (!f->asked || context_new(f->servers, f->n_servers, &ub, NULL))
 		return;
 	if (event_add_io(f->loop, ub_fd(ub), EPOLLIN, on_readable, f, &source, NULL)) {
 		ub_ctx_delete(ub);

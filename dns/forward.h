@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * Names outside every zone: asked of one public server through libunbound, which caches. libunbound
- * works in a thread of its own that is born, and opens its sockets, in the network namespace of the
- * thread that calls forward_ask(): whoever owns a forwarder stands in the right one. Nothing is
- * read from the host (resolv.conf, hosts), nothing is validated, nobody but the given server is
- * asked. All functions are called from the loop's thread.
+ * Names outside every zone: asked of given servers through libunbound, which caches, fetches
+ * popular names again before they end, and serves stale ones while no server answers (RFC 8767).
+ * libunbound works in a thread of its own that is born, and opens its sockets, in the network
+ * namespace of the thread that calls forward_ask(): whoever owns a forwarder stands in the right
+ * one. Nothing is read from the host (resolv.conf, hosts), nothing is validated, nobody but the
+ * given servers is asked. All functions are called from the loop's thread.
  */
 #ifndef VPCD_DNS_FORWARD_H
 #define VPCD_DNS_FORWARD_H
 
 #include <sys/queue.h>
 
+#include "dns/server.h"
 #include "dns/wire.h"
 #include "lib/addr.h"
 #include "lib/event.h"
@@ -35,9 +37,10 @@ struct forward_query {
 	int async_id;
 };
 
-/* port 0: 53 */
-int forward_new(struct event_loop *l, const struct ip *server, uint16_t port, struct forward **ret,
-		struct err *e);
+int forward_new(struct event_loop *l, const struct dns_target *servers, size_t n,
+		struct forward **ret, struct err *e);
+/* Does it ask these servers? */
+bool forward_asks(const struct forward *f, const struct dns_target *servers, size_t n);
 /* Calls `done` of what is under way with NULL. NULL ok. */
 void forward_free(struct forward *f);
 /* `done` is called later, never from within. -EBUSY: too many under way. */

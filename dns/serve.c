@@ -14,6 +14,7 @@ struct waiting {
 	struct dns_server *server;
 	struct dns_peer peer;
 	struct dns_query query;
+	uint32_t random;
 	unsigned forwards;
 };
 
@@ -24,19 +25,19 @@ static void count(struct dns_server *d, enum server_stat s)
 
 static void count_reply(struct dns_server *d, const uint8_t *reply)
 {
-	count(d, STAT_ANSWERED);
+	count(d, STAT_answered);
 	switch (reply[3] & DNS_RCODE) {
 	case DNS_NXDOMAIN:
-		count(d, STAT_NXDOMAIN);
+		count(d, STAT_nxdomain);
 		break;
 	case DNS_REFUSED:
-		count(d, STAT_REFUSED);
+		count(d, STAT_refused);
 		break;
 	case DNS_SERVFAIL:
-		count(d, STAT_SERVFAIL);
+		count(d, STAT_servfail);
 		break;
 	case DNS_FORMERR:
-		count(d, STAT_MALFORMED);
+		count(d, STAT_malformed);
 		break;
 	}
 }
@@ -54,14 +55,17 @@ static struct ip peer_ip(const struct dns_peer *p)
 	return ip;
 }
 
-static const struct dns_view *view_of(const struct dns_server *d, const struct dns_peer *p)
+const struct dns_view *serve_view(const struct dns_server *d, const struct dns_peer *p,
+				  const struct dns_client **ret_client)
 {
 	struct ip ip;
 
+	*ret_client = NULL;
 	if (p->listener->cfg.view >= 0)
 		return dns_snapshot_view(d->snapshot, (uint32_t)p->listener->cfg.view);
 	ip = peer_ip(p);
-	return dns_snapshot_client(d->snapshot, &ip);
+	*ret_client = dns_snapshot_client(d->snapshot, &ip);
+	return *ret_client ? dns_snapshot_view(d->snapshot, (*ret_client)->view) : NULL;
 }
 
 static size_t reply_limit(const struct dns_peer *p, const struct dns_query *q, size_t limit)
@@ -82,6 +86,50 @@ static void waiting_free(struct waiting *w)
 	free(w);
 }
 
+/* The query's place in the snapshot of now. */
+static struct dns_ask ask_of(const struct dns_server *d, const struct dns_peer *p,
+			     const struct dns_query *q)
+{
+	const struct dns_client *client;
+	struct dns_ask ask = {.query = q, .view = serve_view(d, p, &client)};
+	struct dns_name name;
+
+	if (!ask.view || !dns_view_has_firewall(ask.view))
+		return ask;
+	name = q->name;
+	dns_name_lower(&name);
+	ask.verdict = dns_view_firewall(ask.view, &name);
+	return ask;
+}
+
+static void count_verdict(struct dns_server *d, const struct dns_verdict *v)
+{
+	if (v && v->action == DNS_BLOCK)
+		count(d, STAT_firewall_blocked);
+	else if (v && v->action == DNS_ALERT)
+		count(d, STAT_firewall_alerted);
+}
+
+/* A reply that leaves: counted and logged. */
+static void conclude(struct dns_server *d, const struct dns_peer *peer, const struct dns_query *q,
+		     const struct dns_verdict *verdict, const uint8_t *reply, size_t n)
+{
+	count_reply(d, reply);
+	count_verdict(d, verdict);
+	if (d->snapshot)
+		querylog_add(d, peer, q, reply, n, verdict);
+}
+
+static int ask_upstream(struct dns_server *d, struct waiting *w, const struct dns_outcome *out)
+{
+	struct forward *f = forwarders_get(d, out->rule);
+
+	if (!f)
+		return -ENOTCONN;
+	w->fq.name = out->forward;
+	return forward_ask(f, &w->fq);
+}
+
 static void on_upstream(struct forward_query *fq, const uint8_t *msg, size_t len)
 {
 	struct waiting *w = (struct waiting *)((char *)fq - offsetof(struct waiting, fq));
@@ -91,13 +139,18 @@ static void on_upstream(struct forward_query *fq, const uint8_t *msg, size_t len
 	uint8_t *buf = w->peer.conn ? d->tcp_reply + 2 : udp;
 	size_t limit = reply_limit(&w->peer, &w->query, w->peer.conn ? DNS_TCP_MAX : sizeof(udp));
 	/* Asked of the snapshot of now: what it knows is never answered from upstream. */
-	size_t n = dns_answer(view_of(d, &w->peer), &w->query, &up, buf, limit, &fq->name);
+	struct dns_ask ask = ask_of(d, &w->peer, &w->query);
+	struct dns_outcome out;
+	size_t n;
 
-	if (!n && w->forwards++ < FORWARDS_MAX && !forward_ask(d->forward, fq))
+	ask.up = &up;
+	ask.random = w->random;
+	n = dns_answer(&ask, buf, limit, &out);
+	if (!n && w->forwards++ < FORWARDS_MAX && !ask_upstream(d, w, &out))
 		return;
 	if (!n)
 		n = dns_answer_error(&w->query, DNS_SERVFAIL, buf, limit);
-	count_reply(d, buf);
+	conclude(d, &w->peer, &w->query, ask.verdict, buf, n);
 	if (w->peer.conn)
 		tcp_send(w->peer.conn, buf, n);
 	else
@@ -105,60 +158,91 @@ static void on_upstream(struct forward_query *fq, const uint8_t *msg, size_t len
 	waiting_free(w);
 }
 
-static int forward(struct dns_server *d, const struct dns_peer *peer, const struct dns_query *q,
-		   const struct dns_name *name)
+static int forward(struct dns_server *d, const struct dns_peer *peer, const struct dns_ask *ask,
+		   const struct dns_outcome *out)
 {
-	struct waiting *w;
+	struct waiting *w = calloc(1, sizeof(*w));
 	int rc;
 
-	if (!d->forward)
-		return -ENOTCONN;
-	w = calloc(1, sizeof(*w));
 	if (!w)
 		return -ENOMEM;
 	w->server = d;
 	w->peer = *peer;
-	w->query = *q;
-	w->fq.name = *name;
-	w->fq.type = q->type;
+	w->query = *ask->query;
+	w->random = ask->random;
+	w->fq.type = ask->query->type;
 	w->fq.done = on_upstream;
-	rc = forward_ask(d->forward, &w->fq);
+	rc = ask_upstream(d, w, out);
 	if (rc) {
 		free(w);
 		return rc;
 	}
 	if (peer->conn)
 		tcp_hold(peer->conn);
-	count(d, STAT_FORWARDED);
+	count(d, STAT_forwarded);
 	serve_need_tick(d);
 	return 0;
+}
+
+static uint32_t next_random(struct dns_server *d)
+{
+	d->random ^= d->random << 13;
+	d->random ^= d->random >> 17;
+	d->random ^= d->random << 5;
+	return d->random;
+}
+
+static size_t answer_or_forward(struct dns_server *d, const struct dns_peer *peer,
+				const struct dns_query *q, uint8_t *buf, size_t limit)
+{
+	struct dns_ask ask = ask_of(d, peer, q);
+	struct dns_outcome out;
+	size_t n;
+
+	ask.random = next_random(d);
+	n = dns_answer(&ask, buf, limit, &out);
+	if (!n && !forward(d, peer, &ask, &out))
+		return 0;
+	if (!n)
+		n = dns_answer_error(q, DNS_SERVFAIL, buf, limit);
+	conclude(d, peer, q, ask.verdict, buf, n);
+	return n;
 }
 
 size_t serve_query(struct dns_server *d, const struct dns_peer *peer, const uint8_t *msg,
 		   size_t len, uint8_t *buf, size_t limit)
 {
 	struct dns_query q;
-	struct dns_name outside;
 	int rcode = dns_query_parse(msg, len, &q);
 	size_t n;
 
-	count(d, STAT_QUERIES);
+	count(d, STAT_queries);
 	if (rcode < 0) {
-		count(d, STAT_MALFORMED);
+		count(d, STAT_malformed);
 		return 0;
 	}
 	limit = reply_limit(peer, &q, limit);
 	if (!rcode && !d->snapshot)
 		rcode = DNS_SERVFAIL;
-	if (rcode) {
-		n = dns_answer_error(&q, (enum dns_rcode)rcode, buf, limit);
-	} else {
-		n = dns_answer(view_of(d, peer), &q, NULL, buf, limit, &outside);
-		if (!n && !forward(d, peer, &q, &outside))
-			return 0;
-		if (!n)
-			n = dns_answer_error(&q, DNS_SERVFAIL, buf, limit);
-	}
-	count_reply(d, buf);
+	if (!rcode)
+		return answer_or_forward(d, peer, &q, buf, limit);
+	n = dns_answer_error(&q, (enum dns_rcode)rcode, buf, limit);
+	conclude(d, peer, &q, NULL, buf, n);
 	return n;
+}
+
+static void flush_view(void *arg, const struct dns_view *v)
+{
+	const struct dns_view_log *l = dns_view_logs(v);
+
+	for (size_t i = 0; i < l->n; i++)
+		dns_log_flush(l->logs[i]);
+}
+
+void serve_flush_logs(struct dns_server *d)
+{
+	if (!d->logged || !d->snapshot)
+		return;
+	dns_snapshot_each(d->snapshot, flush_view, NULL);
+	d->logged = false;
 }

@@ -25,14 +25,10 @@
 #define TCP_OUT_MAX	(256u * 1024) /* unsent octets at which a connection is read no more */
 
 enum server_stat {
-	STAT_QUERIES,
-	STAT_ANSWERED,
-	STAT_FORWARDED,
-	STAT_NXDOMAIN,
-	STAT_REFUSED,
-	STAT_SERVFAIL,
-	STAT_MALFORMED,
-	STAT_COUNT
+#define DNS_STAT_ENUM(name, help) STAT_##name,
+	DNS_STATS(DNS_STAT_ENUM)
+#undef DNS_STAT_ENUM
+		STAT_COUNT
 };
 
 struct listener {
@@ -41,6 +37,7 @@ struct listener {
 	int udp_fd, tcp_fd;
 };
 
+struct forwarders;
 struct udp_batch;
 struct tcp_conn;
 TAILQ_HEAD(tcp_conns, tcp_conn);
@@ -71,7 +68,9 @@ struct dns_server {
 	struct event_source *tick;
 	bool ticking;
 	struct dns_snapshot *snapshot;
-	struct forward *forward; /* NULL: outside names SERVFAIL */
+	struct forwarders *forwarders;
+	bool logged;	 /* lines wait in some query log */
+	uint32_t random; /* xorshift state: draws among record sets */
 	struct udp_batch *udp;
 	struct tcp_conns conns; /* the longest idle first */
 	size_t n_conns;
@@ -96,6 +95,8 @@ struct dns_peer {
  * limit: octets of buf; over UDP what the client takes is less. */
 size_t serve_query(struct dns_server *d, const struct dns_peer *peer, const uint8_t *msg,
 		   size_t len, uint8_t *buf, size_t limit);
+/* Writes the query logs' lines of the queries served since. */
+void serve_flush_logs(struct dns_server *d);
 /* Keeps the tick running while something may become overdue. */
 void serve_need_tick(struct dns_server *d);
 
@@ -118,5 +119,27 @@ void tcp_release(struct tcp_conn *c);
 /* Closes idle connections; how many are left. */
 size_t tcp_tick(struct dns_server *d, uint64_t now_ns);
 void tcp_close_all(struct dns_server *d);
+
+/* ---- forwarders.c: whom to ask for outside names ---- */
+
+int forwarders_new(struct dns_server *d, struct err *e);
+void forwarders_free(struct forwarders *f); /* NULL ok */
+/* The forwarder of a rule, made at its first use; rule NULL: the public server's. NULL: none. */
+struct forward *forwarders_get(struct dns_server *d, const struct dns_rule *rule);
+/* Keeps what the snapshot's rules name, drops the others. */
+void forwarders_retain(struct dns_server *d);
+void forwarders_flush(struct dns_server *d);
+size_t forwarders_tick(struct dns_server *d, uint64_t now_ns);
+
+/* ---- querylog.c ---- */
+
+/* Adds a line about an answered query to each log of its client's view. */
+void querylog_add(struct dns_server *d, const struct dns_peer *peer, const struct dns_query *q,
+		  const uint8_t *reply, size_t len, const struct dns_verdict *verdict);
+
+/* ---- what these ask of serve.c ---- */
+
+const struct dns_view *serve_view(const struct dns_server *d, const struct dns_peer *p,
+				  const struct dns_client **ret_client);
 
 #endif

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 
 #include "dns/serve.h"
 #include "lib/cleanup.h"
@@ -88,12 +89,14 @@ static void on_wake(void *arg, int fd, uint32_t events)
 		return;
 	pthread_mutex_lock(&d->lock);
 	if (d->next) {
-		bool flush = d->forward && d->snapshot && served_differs(d, d->snapshot, d->next);
+		bool flush = d->snapshot && served_differs(d, d->snapshot, d->next);
 
+		serve_flush_logs(d); /* the old views' logs may go with them */
 		d->old = d->snapshot;
 		d->snapshot = TAKE(d->next);
+		forwarders_retain(d);
 		if (flush)
-			forward_flush(d->forward);
+			forwarders_flush(d);
 		pthread_cond_broadcast(&d->changed);
 	}
 	if (d->stop)
@@ -105,10 +108,9 @@ static void on_tick(void *arg)
 {
 	struct dns_server *d = arg;
 	uint64_t now = monotonic_ns();
-	size_t busy = tcp_tick(d, now);
+	size_t busy = tcp_tick(d, now) + forwarders_tick(d, now);
 
-	if (d->forward)
-		busy += forward_tick(d->forward, now);
+	serve_flush_logs(d);
 	if (!busy) {
 		event_timer_set(d->tick, 0, 0);
 		d->ticking = false;
@@ -127,8 +129,8 @@ static int thread_setup(struct dns_server *d, struct err *e)
 		rc = event_add_io(d->loop, d->wake_fd, EPOLLIN, on_wake, d, NULL, e);
 	if (!rc)
 		rc = event_add_timer(d->loop, 0, 0, on_tick, d, &d->tick, e);
-	if (!rc && ip_is_set(&d->forwarder))
-		rc = forward_new(d->loop, &d->forwarder, d->forwarder_port, &d->forward, e);
+	if (!rc)
+		rc = forwarders_new(d, e);
 	for (size_t i = 0; i < d->n_listeners && !rc; i++) {
 		rc = udp_watch(&d->listeners[i], e);
 		if (!rc)
@@ -149,8 +151,9 @@ static void *thread_main(void *arg)
 	pthread_mutex_unlock(&d->lock);
 	if (!rc)
 		event_loop_run(d->loop);
-	forward_free(d->forward);
+	forwarders_free(d->forwarders);
 	tcp_close_all(d);
+	serve_flush_logs(d);
 	event_loop_free(d->loop);
 	return NULL;
 }
@@ -182,6 +185,8 @@ static struct dns_server *server_new(const struct dns_server_config *cfg)
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->changed, NULL);
 	TAILQ_INIT(&d->conns);
+	if (getrandom(&d->random, sizeof(d->random), 0) < 0 || !d->random)
+		d->random = (uint32_t)monotonic_ns() | 1;
 	d->forward_netns_fd = cfg->forward_netns_fd;
 	d->forwarder = cfg->forwarder;
 	d->forwarder_port = cfg->forwarder_port;
@@ -287,11 +292,7 @@ void dns_server_stats(const struct dns_server *d, struct dns_stats *ret)
 
 	for (int i = 0; i < STAT_COUNT; i++)
 		v[i] = atomic_load_explicit(&d->stats[i], memory_order_relaxed);
-	*ret = (struct dns_stats){.queries = v[STAT_QUERIES],
-				  .answered = v[STAT_ANSWERED],
-				  .forwarded = v[STAT_FORWARDED],
-				  .nxdomain = v[STAT_NXDOMAIN],
-				  .refused = v[STAT_REFUSED],
-				  .servfail = v[STAT_SERVFAIL],
-				  .malformed = v[STAT_MALFORMED]};
+#define DNS_STAT_COPY(name, help) ret->name = v[STAT_##name];
+	DNS_STATS(DNS_STAT_COPY)
+#undef DNS_STAT_COPY
 }

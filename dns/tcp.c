@@ -146,6 +146,7 @@ static int conn_process(struct tcp_conn *c)
 		at += 2 + len;
 		conn_touch(c);
 	}
+	serve_flush_logs(d);
 	memmove(c->in, c->in + at, c->in_len - at);
 	c->in_len -= at;
 	return c->out.rc;

@@ -166,6 +166,7 @@ static void on_readable(void *arg, int fd, uint32_t events)
 			message_out(&b->out[replies++].msg_hdr, &s->peer, &s->iov_out, &s->out);
 	}
 	send_all(fd, b->out, replies);
+	serve_flush_logs(l->server);
 }
 
 int udp_watch(struct listener *l, struct err *e)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Snapshots: views, zones, records, clients.
+ * Views: zones, records and rules, and finding the place of a name among them.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,107 +15,75 @@
 struct dns_node {
 	UT_hash_handle hh;
 	struct dns_rrset *rrsets;
+	const struct dns_rule *rule;
 	bool apex;
 	uint8_t len;
 	uint8_t name[];
 };
 
 struct dns_view {
-	UT_hash_handle hh;
+	unsigned refs;
 	uint32_t id;
 	bool forward;
 	uint64_t digest;
 	struct dns_node *nodes;
+	struct dns_rule *rules;
+	struct dns_verdict *firewall;
+	struct dns_view_log log;
 };
 
-struct client {
-	UT_hash_handle hh;
-	struct ip ip;
-	uint32_t view;
-};
-
-struct dns_snapshot {
-	struct dns_view *views;
-	struct client *clients;
-};
-
-struct dns_snapshot *dns_snapshot_new(void)
+struct dns_view *dns_view_new(uint32_t id, bool forward)
 {
-	return calloc(1, sizeof(struct dns_snapshot));
+	struct dns_view *v = calloc(1, sizeof(*v));
+
+	if (v)
+		*v = (struct dns_view){.refs = 1, .id = id, .forward = forward};
+	return v;
+}
+
+static void rrset_free(struct dns_rrset *s)
+{
+	for (struct dns_record *r = s->records, *next; r; r = next) {
+		next = r->next;
+		free(r);
+	}
+	free(s->set);
+	free(s);
 }
 
 static void node_free(struct dns_node *n)
 {
 	for (struct dns_rrset *s = n->rrsets, *next; s; s = next) {
 		next = s->next;
-		for (struct dns_record *r = s->records, *after; r; r = after) {
-			after = r->next;
-			free(r);
-		}
-		free(s);
+		rrset_free(s);
 	}
 	free(n);
 }
 
-static void view_free(struct dns_view *v)
+struct dns_view *dns_view_ref(struct dns_view *v)
+{
+	v->refs++;
+	return v;
+}
+
+void dns_view_unref(struct dns_view *v)
 {
 	struct dns_node *n, *tmp;
 
+	if (!v || --v->refs)
+		return;
 	HASH_ITER (hh, v->nodes, n, tmp) {
 		HASH_DEL(v->nodes, n);
 		node_free(n);
 	}
+	for (struct dns_rule *r = v->rules, *next; r; r = next) {
+		next = r->next;
+		free(r);
+	}
+	dns_verdicts_free(v->firewall);
+	for (size_t i = 0; i < v->log.n; i++)
+		dns_log_unref(v->log.logs[i]);
 	free(v);
-}
-
-void dns_snapshot_free(struct dns_snapshot *s)
-{
-	struct dns_view *v, *vtmp;
-	struct client *c, *ctmp;
-
-	if (!s)
-		return;
-	HASH_ITER (hh, s->views, v, vtmp) {
-		HASH_DEL(s->views, v);
-		view_free(v);
-	}
-	HASH_ITER (hh, s->clients, c, ctmp) {
-		HASH_DEL(s->clients, c);
-		free(c);
-	}
-	free(s);
-}
-
-static struct dns_view *view_get(const struct dns_snapshot *s, uint32_t id)
-{
-	struct dns_view *v;
-
-	HASH_FIND(hh, s->views, &id, sizeof(id), v);
-	return v;
-}
-
-void dns_view_add(struct dns_snapshot *s, uint32_t id, bool forward)
-{
-	struct dns_view *v = view_get(s, id);
-
-	if (!v) {
-		v = calloc(1, sizeof(*v));
-		if (!v)
-			return; /* the view's zones and records will find it missing */
-		v->id = id;
-		HASH_ADD(hh, s->views, id, sizeof(v->id), v);
-		if (!v->hh.tbl) {
-			free(v);
-			return;
-		}
-	}
-	v->forward = forward;
-}
-
-static int view_require(struct dns_snapshot *s, uint32_t id, struct dns_view **ret, struct err *e)
-{
-	*ret = view_get(s, id);
-	return *ret ? 0 : err_sys(e, -ENOENT, "DNS view %u", id);
 }
 
 static struct dns_node *node_find(const struct dns_view *v, const uint8_t *name, unsigned len)
@@ -185,15 +154,12 @@ static int lower_name(const char *text, struct dns_name *ret, struct err *e)
 	return rc;
 }
 
-int dns_zone_add(struct dns_snapshot *s, uint32_t view, const char *origin, struct err *e)
+int dns_zone_add(struct dns_view *v, const char *origin, struct err *e)
 {
 	struct dns_name name;
-	struct dns_view *v;
 	struct dns_node *n;
-	int rc = view_require(s, view, &v, e);
+	int rc = lower_name(origin, &name, e);
 
-	if (!rc)
-		rc = lower_name(origin, &name, e);
 	if (!rc)
 		rc = node_require(v, &name, &n, e);
 	if (rc || n->apex)
@@ -203,27 +169,83 @@ int dns_zone_add(struct dns_snapshot *s, uint32_t view, const char *origin, stru
 	return 0;
 }
 
+int dns_rule_add(struct dns_view *v, const char *domain, const struct dns_target *targets, size_t n,
+		 struct err *e)
+{
+	struct dns_name name;
+	struct dns_node *node;
+	struct dns_rule *r;
+	int rc = lower_name(domain, &name, e);
+
+	if (!rc && n > DNS_TARGETS_MAX)
+		rc = err_set(e, -EINVAL, "LimitExceededException", "TargetIps",
+			     "%.200s: more than %d servers", domain, DNS_TARGETS_MAX);
+	if (!rc)
+		rc = node_require(v, &name, &node, e);
+	if (rc || node->rule) /* the first one stands: the model lets no second one in */
+		return rc;
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return err_sys(e, -ENOMEM, "DNS rule");
+	r->n = n;
+	if (n)
+		memcpy(r->targets, targets, n * sizeof(*targets));
+	r->next = v->rules;
+	v->rules = r;
+	node->rule = r;
+	return 0;
+}
+
+/* ---- records ---- */
+
 /* RFC 2181 section 10.1: a CNAME stands alone, and once. */
-static bool clashes(const struct dns_node *n, uint16_t type)
+static bool clashes(const struct dns_node *n, uint16_t type, const struct dns_rrset *same)
 {
 	const struct dns_rrset *cname = dns_node_rrset(n, DNS_CNAME);
 
-	return type == DNS_CNAME ? n->rrsets != NULL : cname != NULL;
+	if (type != DNS_CNAME)
+		return cname != NULL;
+	return same ? same->records != NULL : n->rrsets && !cname;
 }
 
-static struct dns_rrset *rrset_make(struct dns_node *n, uint16_t type, uint32_t ttl)
+static bool is_set(const struct dns_rrset *s, uint16_t type, const char *set)
 {
-	struct dns_rrset *s = (struct dns_rrset *)dns_node_rrset(n, type);
+	return s->type == type && (s->set ? set && !strcmp(s->set, set) : !set);
+}
 
-	if (!s) {
-		s = calloc(1, sizeof(*s));
-		if (!s)
+static struct dns_rrset *rrset_find(const struct dns_node *n, uint16_t type, const char *set)
+{
+	struct dns_rrset *s = n->rrsets;
+
+	while (s && !is_set(s, type, set))
+		s = s->next;
+	return s;
+}
+
+/* Behind those of its type, so that siblings follow one another. */
+static struct dns_rrset *rrset_make(struct dns_node *n, uint16_t type, uint32_t ttl,
+				    const struct dns_routing *routing)
+{
+	struct dns_rrset *s = calloc(1, sizeof(*s)), **at = &n->rrsets;
+
+	if (!s)
+		return NULL;
+	*s = (struct dns_rrset){.type = type, .ttl = ttl};
+	if (routing && routing->policy != DNS_SIMPLE) {
+		s->policy = routing->policy;
+		s->weight = routing->weight;
+		s->set = strdup(routing->set);
+		if (!s->set) {
+			free(s);
 			return NULL;
-		*s = (struct dns_rrset){.next = n->rrsets, .type = type, .ttl = ttl};
-		n->rrsets = s;
+		}
 	}
-	if (ttl < s->ttl)
-		s->ttl = ttl;
+	while (*at && (*at)->type != type)
+		at = &(*at)->next;
+	while (*at && (*at)->type == type)
+		at = &(*at)->next;
+	s->next = *at;
+	*at = s;
 	return s;
 }
 
@@ -245,76 +267,89 @@ static int record_append(struct dns_rrset *s, const struct dns_rdata *rdata, str
 	return 0;
 }
 
-int dns_record_add(struct dns_snapshot *s, uint32_t view, const char *owner, const char *type,
-		   uint32_t ttl, const char *text, struct err *e)
+static bool has_record(const struct dns_rrset *s, const struct dns_rdata *rdata)
 {
+	for (const struct dns_record *r = s ? s->records : NULL; r; r = r->next)
+		if (r->rdlen == rdata->len && !memcmp(r->rdata, rdata->b, rdata->len))
+			return true;
+	return false;
+}
+
+static void digest_record(struct dns_view *v, const struct dns_name *name, int type, uint32_t ttl,
+			  const struct dns_routing *routing, const struct dns_rdata *rdata)
+{
+	uint64_t h = hash(HASH_START, name->b, name->len);
+
+	h = hash(hash(h, &type, sizeof(type)), &ttl, sizeof(ttl));
+	if (routing && routing->policy != DNS_SIMPLE)
+		h = hash(hash(h, routing->set, strlen(routing->set)), &routing->weight,
+			 sizeof(routing->weight));
+	v->digest += hash(h, rdata->b, rdata->len);
+}
+
+int dns_record_add(struct dns_view *v, const char *owner, const char *type, uint32_t ttl,
+		   const char *text, const struct dns_routing *routing, struct err *e)
+{
+	const char *id = routing && routing->policy != DNS_SIMPLE ? routing->set : NULL;
 	int rc, t = dns_type_from_text(type, e);
 	struct dns_rdata rdata;
 	struct dns_rrset *set;
 	struct dns_name name;
-	struct dns_view *v;
 	struct dns_node *n;
 
 	if (t < 0)
 		return t;
-	rc = view_require(s, view, &v, e);
-	if (!rc)
-		rc = lower_name(owner, &name, e);
+	rc = lower_name(owner, &name, e);
 	if (!rc)
 		rc = dns_rdata_from_text((uint16_t)t, text, &rdata, e);
 	if (!rc)
 		rc = node_require(v, &name, &n, e);
 	if (rc)
 		return rc;
-	set = (struct dns_rrset *)dns_node_rrset(n, (uint16_t)t);
-	if (set && t == DNS_CNAME && set->records && set->records->rdlen == rdata.len &&
-	    !memcmp(set->records->rdata, rdata.b, rdata.len))
+	set = rrset_find(n, (uint16_t)t, id);
+	if (has_record(set, &rdata)) {
+		set->ttl = ttl < set->ttl ? ttl : set->ttl;
 		return 0;
-	if (clashes(n, (uint16_t)t))
+	}
+	if (clashes(n, (uint16_t)t, set))
 		return err_set(e, -EINVAL, "InvalidChangeBatch", "",
 			       "%.200s: a CNAME beside other records", owner);
-	set = rrset_make(n, (uint16_t)t, ttl);
+	if (!set)
+		set = rrset_make(n, (uint16_t)t, ttl, routing);
 	if (!set)
 		return err_sys(e, -ENOMEM, "DNS record");
-	v->digest += hash(
-		hash(hash(hash(HASH_START, name.b, name.len), &t, sizeof(t)), &ttl, sizeof(ttl)),
-		rdata.b, rdata.len);
+	set->ttl = ttl < set->ttl ? ttl : set->ttl;
+	digest_record(v, &name, t, ttl, routing, &rdata);
 	return record_append(set, &rdata, e);
 }
 
-int dns_client_add(struct dns_snapshot *s, const struct ip *client, uint32_t view, struct err *e)
+int dns_firewall_add(struct dns_view *v, const struct dns_firewall_rule *r, struct err *e)
 {
-	struct client *c;
+	return dns_verdict_append(&v->firewall, r, e);
+}
 
-	HASH_FIND(hh, s->clients, client, sizeof(*client), c);
-	if (!c) {
-		c = calloc(1, sizeof(*c));
-		if (!c)
-			return err_sys(e, -ENOMEM, "DNS client");
-		c->ip = *client;
-		HASH_ADD(hh, s->clients, ip, sizeof(c->ip), c);
-		if (!c->hh.tbl) {
-			free(c);
-			return err_sys(e, -ENOMEM, "DNS client");
-		}
-	}
-	c->view = view;
+int dns_view_describe(struct dns_view *v, const char *vpc, const char *account, const char *region)
+{
+	snprintf(v->log.vpc, sizeof(v->log.vpc), "%s", vpc);
+	snprintf(v->log.account, sizeof(v->log.account), "%s", account);
+	snprintf(v->log.region, sizeof(v->log.region), "%s", region);
+	return 0;
+}
+
+int dns_view_log(struct dns_view *v, struct dns_log *l, struct err *e)
+{
+	if (v->log.n == DNS_LOGS_MAX)
+		return err_set(e, -EINVAL, "LimitExceededException", "", "more than %d query logs",
+			       DNS_LOGS_MAX);
+	v->log.logs[v->log.n++] = dns_log_ref(l);
 	return 0;
 }
 
 /* ---- look-up ---- */
 
-const struct dns_view *dns_snapshot_view(const struct dns_snapshot *s, uint32_t id)
+uint32_t dns_view_id(const struct dns_view *v)
 {
-	return view_get(s, id);
-}
-
-const struct dns_view *dns_snapshot_client(const struct dns_snapshot *s, const struct ip *client)
-{
-	struct client *c;
-
-	HASH_FIND(hh, s->clients, client, sizeof(*client), c);
-	return c ? view_get(s, c->view) : NULL;
+	return v->id;
 }
 
 bool dns_view_forwards(const struct dns_view *v)
@@ -327,25 +362,135 @@ uint64_t dns_view_digest(const struct dns_view *v)
 	return v ? v->digest : 0;
 }
 
-bool dns_view_find(const struct dns_view *v, const struct dns_name *name, struct dns_found *ret)
+const struct dns_rule *dns_view_rules(const struct dns_view *v)
+{
+	return v->rules;
+}
+
+const struct dns_view_log *dns_view_logs(const struct dns_view *v)
+{
+	return &v->log;
+}
+
+bool dns_view_has_firewall(const struct dns_view *v)
+{
+	return v->firewall;
+}
+
+const struct dns_verdict *dns_view_firewall(const struct dns_view *v, const struct dns_name *name)
+{
+	return dns_verdict_find(v->firewall, name);
+}
+
+void dns_view_each(const struct dns_view *v,
+		   void (*fn)(void *arg, const struct dns_view *v, const struct dns_node *n),
+		   void *arg)
+{
+	for (const struct dns_node *n = v->nodes; n; n = n->hh.next)
+		fn(arg, v, n);
+}
+
+static void name_set(struct dns_name *n, const uint8_t *b, unsigned len)
+{
+	n->len = (uint8_t)len;
+	memcpy(n->b, b, len);
+}
+
+/* RFC 4592 section 3.3.1: the source of synthesis is the asterisk below the closest encloser. */
+static const struct dns_node *wildcard_below(const struct dns_view *v, const struct dns_node *n)
+{
+	struct dns_name star = {.b = {1, '*'}};
+
+	if (n->len + 2u > DNS_NAME_MAX)
+		return NULL;
+	memcpy(star.b + 2, n->name, n->len);
+	return node_find(v, star.b, n->len + 2u);
+}
+
+static bool is_cut(const struct dns_node *n)
+{
+	return n->rrsets && !n->apex && dns_node_rrset(n, DNS_NS);
+}
+
+/* How far the way from the query's name to the root has come. */
+struct search {
+	const struct dns_rule *rule;  /* forwards, unless a record outside every zone is closer */
+	const struct dns_node *owner; /* the closest name with records, while no zone is found */
+	bool system;		      /* a system rule was met: forwarding rules above are off */
+};
+
+/* One name on the way. True: the zone is found. */
+static bool visit(struct search *s, const struct dns_node *n, struct dns_found *ret)
+{
+	if (n->rule && n->rule->n && !s->system && !s->rule)
+		s->rule = n->rule;
+	if (n->rule && !n->rule->n)
+		s->system = true;
+	if (n->rrsets && !s->owner)
+		s->owner = n;
+	if (is_cut(n)) {
+		ret->cut = n;
+		name_set(&ret->cut_name, n->name, n->len);
+	}
+	if (n->apex)
+		ret->zone = n;
+	return n->apex;
+}
+
+static enum dns_place place_of(const struct search *s, struct dns_found *ret)
+{
+	/* An owner outside every zone is a zone of its own, and closer than any rule. */
+	if (!ret->zone && s->owner)
+		ret->zone = s->owner;
+	else if (s->rule)
+		ret->zone = NULL;
+	if (ret->zone)
+		return DNS_INSIDE;
+	ret->rule = s->rule;
+	return s->rule ? DNS_RULED : DNS_OUTSIDE;
+}
+
+enum dns_place dns_view_find(const struct dns_view *v, const struct dns_name *name,
+			     struct dns_found *ret)
 {
 	const uint8_t *label = name->b, *end = name->b + name->len;
+	const struct dns_node *encloser = NULL;
+	struct search s = {0};
 
-	*ret = (struct dns_found){.node = node_find(v, name->b, name->len)};
+	ret->zone = ret->node = ret->wildcard = ret->cut = NULL;
+	ret->rule = NULL;
 	for (;; label += *label + 1) {
 		const struct dns_node *n = node_find(v, label, (unsigned)(end - label));
 
-		/* An owner outside every zone is a zone of its own. */
-		if (n && (n->apex || (n->rrsets && !ret->zone)))
-			ret->zone = n;
-		if ((n && n->apex) || !*label)
+		if (n && label == name->b)
+			ret->node = n;
+		if (n && !encloser)
+			encloser = n;
+		if ((n && visit(&s, n, ret)) || !*label)
 			break;
 	}
-	if (!ret->zone)
-		return false;
-	ret->origin.len = ret->zone->len;
-	memcpy(ret->origin.b, ret->zone->name, ret->zone->len);
-	return true;
+	ret->place = place_of(&s, ret);
+	if (ret->place != DNS_INSIDE)
+		return ret->place;
+	name_set(&ret->origin, ret->zone->name, ret->zone->len);
+	if (!ret->zone->apex)
+		ret->cut = NULL; /* there is no zone that could delegate */
+	else if (!ret->node && !ret->cut)
+		ret->wildcard = wildcard_below(v, encloser);
+	return ret->place;
+}
+
+const struct dns_node *dns_view_node(const struct dns_view *v, const struct dns_name *name)
+{
+	return node_find(v, name->b, name->len);
+}
+
+struct dns_name dns_node_name(const struct dns_node *n)
+{
+	struct dns_name name;
+
+	name_set(&name, n->name, n->len);
+	return name;
 }
 
 const struct dns_rrset *dns_node_rrsets(const struct dns_node *n)
@@ -361,6 +506,13 @@ const struct dns_rrset *dns_node_rrset(const struct dns_node *n, uint16_t type)
 		s = s->next;
 	return s;
 }
+
+const struct dns_rrset *dns_rrset_sibling(const struct dns_rrset *s)
+{
+	return s->next && s->next->type == s->type ? s->next : NULL;
+}
+
+/* ---- SOA ---- */
 
 static void put_be32(uint8_t *p, uint32_t v)
 {

@@ -22,6 +22,11 @@ const struct kind *const kinds[KIND_COUNT] = {
 	[KIND_INTERNET_HOST] = &internet_host_kind,
 	[KIND_HOSTED_ZONE] = &hosted_zone_kind,
 	[KIND_RECORD_SET] = &record_set_kind,
+	[KIND_DHCP_OPTIONS] = &dhcp_options_kind,
+	[KIND_RESOLVER_RULE] = &resolver_rule_kind,
+	[KIND_FIREWALL_DOMAIN_LIST] = &firewall_domain_list_kind,
+	[KIND_FIREWALL_RULE_GROUP] = &firewall_rule_group_kind,
+	[KIND_QUERY_LOG_CONFIG] = &query_log_config_kind,
 };
 
 struct sandbox *object_sandbox(struct object *o)

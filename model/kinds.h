@@ -15,6 +15,7 @@ struct vpc {
 	struct cidr ipv6_cidr_block;	   /* unset: no IPv6 */
 	bool enable_dns_support;	   /* default true */
 	bool enable_dns_hostnames;	   /* default false */
+	char *dhcp_options_id;		   /* NULL: AmazonProvidedDNS and the region's domain */
 	char *state;			   /* computed: "available" */
 };
 
@@ -252,8 +253,67 @@ struct record_set {
 	char *record_name;  /* relative to the zone, "@" for its apex, or "*" … */
 	char *type;	    /* "A" "CNAME" "TXT" … */
 	int64_t ttl;	    /* seconds, default 60 */
-	struct list values; /* char *: RDATA in master-file form, or "@NAME": an instance's or
-			     * function's private address, resolved when answers are built */
+	struct list values; /* char *: RDATA in master-file form, or "@NAME": an alias to the
+			     * address of an instance, function, interface or NAT gateway, resolved
+			     * when answers are built */
+	/* Several sets of one name and type (Route 53 Developer Guide, routing policies): told
+	 * apart by the identifier, weighted unless multi_value_answer. */
+	char *set_identifier; /* NULL: simple */
+	int64_t weight;	      /* 0 to 255 */
+	bool multi_value_answer;
+};
+
+/* VPC User Guide, "DHCP option sets". Never changed, only replaced. */
+struct dhcp_options {
+	struct object o;
+	char *domain_name;
+	struct list domain_name_servers;	       /* char *: addresses, or AmazonProvidedDNS */
+	struct list ntp_servers, netbios_name_servers; /* struct ip */
+	int64_t netbios_node_type;		       /* 0: none */
+};
+
+struct resolver_target {
+	struct ip ip;
+	int64_t port;
+};
+
+/* Route 53 Developer Guide, "Managing forwarding rules". */
+struct resolver_rule {
+	struct object o;
+	char *domain;		/* "DomainName": lower case, no final dot; "." is every name */
+	int rule_type;		/* enum resolver_rule_type */
+	struct list target_ips; /* struct resolver_target; of a forwarding rule */
+	struct list vpc_ids;	/* char *: associations */
+};
+enum resolver_rule_type { RULE_FORWARD, RULE_SYSTEM };
+
+/* Route 53 Developer Guide, "Route 53 Resolver DNS Firewall". */
+struct firewall_domain_list {
+	struct object o;
+	struct list domains; /* char *: "example.com", "*.example.com" or "*" */
+};
+
+struct firewall_rule {
+	char *firewall_domain_list_id;
+	int64_t priority;   /* unique in the group; the lower is asked first */
+	int action;	    /* enum firewall_action */
+	int block_response; /* enum firewall_block_response */
+	char *block_override_domain;
+	int64_t block_override_ttl;
+};
+enum firewall_action { FIREWALL_ALLOW, FIREWALL_ALERT, FIREWALL_BLOCK };
+enum firewall_block_response { BLOCK_NODATA, BLOCK_NXDOMAIN, BLOCK_OVERRIDE };
+
+struct firewall_rule_group {
+	struct object o;
+	struct list firewall_rules; /* struct firewall_rule */
+	struct list vpc_ids;	    /* char *: associations */
+	int64_t priority;	    /* among the groups of a VPC; the lower is asked first */
+};
+
+struct query_log_config {
+	struct object o;
+	struct list vpc_ids; /* char *: associations */
 };
 
 /* The kind's struct of an object; no check at run time beyond an assert. */

@@ -33,6 +33,11 @@ static const char *const not_found_codes[KIND_COUNT] = {
 	[KIND_INTERNET_HOST] = "InvalidInternetHostID.NotFound",
 	[KIND_HOSTED_ZONE] = "NoSuchHostedZone",
 	[KIND_RECORD_SET] = "InvalidRecordSetID.NotFound",
+	[KIND_DHCP_OPTIONS] = "InvalidDhcpOptionsID.NotFound",
+	[KIND_RESOLVER_RULE] = "ResourceNotFoundException",
+	[KIND_FIREWALL_DOMAIN_LIST] = "ResourceNotFoundException",
+	[KIND_FIREWALL_RULE_GROUP] = "ResourceNotFoundException",
+	[KIND_QUERY_LOG_CONFIG] = "ResourceNotFoundException",
 };
 
 static const char *kind_name(enum kind_id kind)

@@ -13,11 +13,24 @@
 #include "model/types.h"
 
 /* In the order of creation; deletion runs backwards. */
-static const enum kind_id order[] = {
-	KIND_VPC,	  KIND_INTERNET_GATEWAY, KIND_SUBNET,	     KIND_SECURITY_GROUP,
-	KIND_NETWORK_ACL, KIND_ELASTIC_IP,	 KIND_NAT_GATEWAY,   KIND_NETWORK_INTERFACE,
-	KIND_INSTANCE,	  KIND_FUNCTION,	 KIND_INTERNET_HOST, KIND_ROUTE_TABLE,
-	KIND_HOSTED_ZONE};
+static const enum kind_id order[] = {KIND_DHCP_OPTIONS,
+				     KIND_VPC,
+				     KIND_INTERNET_GATEWAY,
+				     KIND_SUBNET,
+				     KIND_SECURITY_GROUP,
+				     KIND_NETWORK_ACL,
+				     KIND_ELASTIC_IP,
+				     KIND_NAT_GATEWAY,
+				     KIND_NETWORK_INTERFACE,
+				     KIND_INSTANCE,
+				     KIND_FUNCTION,
+				     KIND_INTERNET_HOST,
+				     KIND_ROUTE_TABLE,
+				     KIND_HOSTED_ZONE,
+				     KIND_RESOLVER_RULE,
+				     KIND_FIREWALL_DOMAIN_LIST,
+				     KIND_FIREWALL_RULE_GROUP,
+				     KIND_QUERY_LOG_CONFIG};
 
 static bool is_nested(enum kind_id kind)
 {

@@ -293,6 +293,8 @@ static void export_vpc(const struct export *x, const struct object *v)
 			if (vpc && !strcmp(vpc, v->id) && is_exported(x, o))
 				export_owned(x, o, v, out);
 		}
+	if (AS_CONST(vpc, v)->dhcp_options_id)
+		json_set(out, "DhcpOptions", reference(x, AS_CONST(vpc, v)->dhcp_options_id, NULL));
 	json_set(block(x->doc, "Vpcs"), name_of(v), out);
 }
 
@@ -332,16 +334,23 @@ static void add_record(void *arg, const struct object *o)
 {
 	const struct record_set *r = AS_CONST(record_set, o);
 	struct json *values = json_new_arr(), *out = values;
-	char key[300];
+	const char *set = r->set_identifier;
+	char key[450];
 
 	for (size_t i = 0; i < r->values.n; i++)
 		json_append(values, json_new_str(((char **)r->values.v)[i]));
-	if (r->ttl != 60) {
+	if (r->ttl != 60 || set) {
 		out = json_new_obj();
-		json_set_num(out, "TTL", (double)r->ttl);
+		if (r->ttl != 60)
+			json_set_num(out, "TTL", (double)r->ttl);
+		if (r->weight)
+			json_set_num(out, "Weight", (double)r->weight);
+		if (r->multi_value_answer)
+			json_set_bool(out, "MultiValueAnswer", true);
 		json_set(out, "Values", values);
 	}
-	snprintf(key, sizeof(key), "%s %s", r->record_name, r->type);
+	snprintf(key, sizeof(key), "%s %s%s%s", r->record_name, r->type, set ? " " : "",
+		 set ? set : "");
 	json_set(arg, key, out);
 }
 
@@ -355,6 +364,67 @@ static void export_zone(const struct export *x, const struct object *o)
 	model_referrers(x->m, o->id, KIND_RECORD_SET, add_record, records);
 	json_set(out, "Records", records);
 	json_set(block(x->doc, "HostedZones"), z->domain, out);
+}
+
+/* An object that names the VPCs it is for. */
+static struct json *associated(const struct export *x, const struct object *o,
+			       const struct list *vpc_ids)
+{
+	struct json *out = plain(o);
+
+	if (vpc_ids->n)
+		json_set(out, "Vpcs", references(x, vpc_ids, NULL));
+	return out;
+}
+
+static void export_resolver_rule(const struct export *x, const struct object *o)
+{
+	const struct resolver_rule *r = AS_CONST(resolver_rule, o);
+	struct json *out = associated(x, o, &r->vpc_ids);
+	const struct field *targets = field_find(o->kind->fields, "TargetIps");
+
+	if (r->target_ips.n)
+		json_set(out, "TargetIps", value_print(targets, &r->target_ips));
+	json_set(block(x->doc, "ResolverRules"), name_of(o), out);
+}
+
+static void export_rule_group(const struct export *x, const struct object *o)
+{
+	const struct firewall_rule_group *g = AS_CONST(firewall_rule_group, o);
+	const struct firewall_rule *v = g->firewall_rules.v;
+	struct json *out = associated(x, o, &g->vpc_ids);
+	struct json *rules =
+		value_print(field_find(o->kind->fields, "FirewallRules"), &g->firewall_rules);
+
+	for (size_t i = 0; i < g->firewall_rules.n; i++)
+		json_set(json_at(rules, i), "FirewallDomainListId",
+			 reference(x, v[i].firewall_domain_list_id, NULL));
+	json_set(out, "FirewallRules", rules);
+	json_set(block(x->doc, "FirewallRuleGroups"), name_of(o), out);
+}
+
+static void export_dns(const struct export *x, const struct object *o)
+{
+	switch (o->kind->kind) {
+	case KIND_RESOLVER_RULE:
+		export_resolver_rule(x, o);
+		break;
+	case KIND_FIREWALL_RULE_GROUP:
+		export_rule_group(x, o);
+		break;
+	case KIND_FIREWALL_DOMAIN_LIST:
+		json_set(block(x->doc, "FirewallDomainLists"), name_of(o), plain(o));
+		break;
+	case KIND_QUERY_LOG_CONFIG:
+		json_set(block(x->doc, "QueryLogConfigs"), name_of(o),
+			 associated(x, o, &AS_CONST(query_log_config, o)->vpc_ids));
+		break;
+	case KIND_DHCP_OPTIONS:
+		json_set(block(x->doc, "DhcpOptions"), name_of(o), plain(o));
+		break;
+	default:
+		break;
+	}
 }
 
 /* Elastic IPs that are not the address of a NAT gateway or instance by "PublicIp". */
@@ -402,15 +472,24 @@ static void export_object(const struct export *x, const struct object *o)
 		export_zone(x, o);
 		break;
 	default:
-		break;
+		export_dns(x, o);
 	}
 }
 
 int topology_export(const struct model *m, const char *lab, bool canonical, struct json **ret,
 		    struct err *e)
 {
-	static const enum kind_id top[] = {KIND_VPC,	  KIND_ELASTIC_IP,    KIND_INSTANCE,
-					   KIND_FUNCTION, KIND_INTERNET_HOST, KIND_HOSTED_ZONE};
+	static const enum kind_id top[] = {KIND_VPC,
+					   KIND_ELASTIC_IP,
+					   KIND_INSTANCE,
+					   KIND_FUNCTION,
+					   KIND_INTERNET_HOST,
+					   KIND_HOSTED_ZONE,
+					   KIND_DHCP_OPTIONS,
+					   KIND_RESOLVER_RULE,
+					   KIND_FIREWALL_DOMAIN_LIST,
+					   KIND_FIREWALL_RULE_GROUP,
+					   KIND_QUERY_LOG_CONFIG};
 	struct export x = {m, lab, canonical, json_new_obj()};
 
 	if (!x.doc)

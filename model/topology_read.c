@@ -16,6 +16,7 @@ static const struct key vpc_keys[] = {{"CidrBlock", "CidrBlock"},
 				      {"SecondaryCidrBlocks", "SecondaryCidrBlocks"},
 				      {"EnableDnsSupport", "EnableDnsSupport"},
 				      {"EnableDnsHostnames", "EnableDnsHostnames"},
+				      {"DhcpOptions", "DhcpOptionsId"},
 				      {"Tags", "Tags"},
 				      {"InternetGateway", NULL},
 				      {"Subnets", NULL},
@@ -71,11 +72,38 @@ static const struct key function_keys[] = {
 static const struct key host_keys[] = {{"Address", "Address"}, SANDBOX_KEYS, {0}};
 static const struct key zone_keys[] = {
 	{"Vpcs", "VpcIds"}, {"Records", NULL}, {"Tags", "Tags"}, {0}};
-static const struct key top_keys[] = {{"$schema", NULL},       {"Lab", NULL},
-				      {"Vpcs", NULL},	       {"ElasticIps", NULL},
-				      {"Functions", NULL},     {"Instances", NULL},
-				      {"InternetHosts", NULL}, {"HostedZones", NULL},
-				      {"Tests", NULL},	       {0}};
+static const struct key dhcp_keys[] = {{"DomainName", "DomainName"},
+				       {"DomainNameServers", "DomainNameServers"},
+				       {"NtpServers", "NtpServers"},
+				       {"NetbiosNameServers", "NetbiosNameServers"},
+				       {"NetbiosNodeType", "NetbiosNodeType"},
+				       {"Tags", "Tags"},
+				       {0}};
+static const struct key resolver_rule_keys[] = {
+	{"DomainName", "DomainName"}, {"RuleType", "RuleType"}, {"TargetIps", "TargetIps"},
+	{"Vpcs", "VpcIds"},	      {"Tags", "Tags"},		{0}};
+static const struct key domain_list_keys[] = {{"Domains", "Domains"}, {"Tags", "Tags"}, {0}};
+static const struct key rule_group_keys[] = {{"FirewallRules", "FirewallRules"},
+					     {"Vpcs", "VpcIds"},
+					     {"Priority", "Priority"},
+					     {"Tags", "Tags"},
+					     {0}};
+static const struct key query_log_keys[] = {{"Vpcs", "VpcIds"}, {"Tags", "Tags"}, {0}};
+static const struct key top_keys[] = {{"$schema", NULL},
+				      {"Lab", NULL},
+				      {"Vpcs", NULL},
+				      {"ElasticIps", NULL},
+				      {"Functions", NULL},
+				      {"Instances", NULL},
+				      {"InternetHosts", NULL},
+				      {"HostedZones", NULL},
+				      {"DhcpOptions", NULL},
+				      {"ResolverRules", NULL},
+				      {"FirewallDomainLists", NULL},
+				      {"FirewallRuleGroups", NULL},
+				      {"QueryLogConfigs", NULL},
+				      {"Tests", NULL},
+				      {0}};
 
 const struct key *block_keys(enum kind_id kind)
 {
@@ -92,6 +120,11 @@ const struct key *block_keys(enum kind_id kind)
 		[KIND_FUNCTION] = function_keys,
 		[KIND_INTERNET_HOST] = host_keys,
 		[KIND_HOSTED_ZONE] = zone_keys,
+		[KIND_DHCP_OPTIONS] = dhcp_keys,
+		[KIND_RESOLVER_RULE] = resolver_rule_keys,
+		[KIND_FIREWALL_DOMAIN_LIST] = domain_list_keys,
+		[KIND_FIREWALL_RULE_GROUP] = rule_group_keys,
+		[KIND_QUERY_LOG_CONFIG] = query_log_keys,
 	};
 
 	return blocks[kind];
@@ -489,6 +522,15 @@ static void read_document(struct load *l)
 	read_block(l, KIND_INTERNET_HOST, NULL, "", "InternetHosts",
 		   json_get(l->doc, "InternetHosts"));
 	read_block(l, KIND_HOSTED_ZONE, NULL, "", "HostedZones", json_get(l->doc, "HostedZones"));
+	read_block(l, KIND_DHCP_OPTIONS, NULL, "", "DhcpOptions", json_get(l->doc, "DhcpOptions"));
+	read_block(l, KIND_RESOLVER_RULE, NULL, "", "ResolverRules",
+		   json_get(l->doc, "ResolverRules"));
+	read_block(l, KIND_FIREWALL_DOMAIN_LIST, NULL, "", "FirewallDomainLists",
+		   json_get(l->doc, "FirewallDomainLists"));
+	read_block(l, KIND_FIREWALL_RULE_GROUP, NULL, "", "FirewallRuleGroups",
+		   json_get(l->doc, "FirewallRuleGroups"));
+	read_block(l, KIND_QUERY_LOG_CONFIG, NULL, "", "QueryLogConfigs",
+		   json_get(l->doc, "QueryLogConfigs"));
 	if (json_get(l->doc, "Tests"))
 		is_type(l, json_get(l->doc, "Tests"), JSON_ARRAY, "", "Tests");
 	/* What depends on all names being known. */

@@ -112,7 +112,7 @@ void sync_rules(struct load *l, struct entry *e)
 }
 
 struct record_search {
-	const char *name, *type;
+	const char *name, *type, *set; /* set NULL: simple */
 	const struct object *found;
 };
 
@@ -121,7 +121,10 @@ static void find_record(void *arg, const struct object *o)
 	struct record_search *s = arg;
 	const struct record_set *r = AS_CONST(record_set, o);
 
-	if (!strcasecmp(r->record_name, s->name) && !strcasecmp(r->type, s->type))
+	bool same_set = s->set ? r->set_identifier && !strcmp(r->set_identifier, s->set)
+			       : !r->set_identifier;
+
+	if (same_set && !strcasecmp(r->record_name, s->name) && !strcasecmp(r->type, s->type))
 		s->found = o;
 }
 
@@ -147,31 +150,55 @@ static struct json *record_spec(const struct json *record, const char *name, con
 	return spec;
 }
 
+/* "db A", or "www A blue" for one set of several; the key is cut up. */
+static bool record_key(char *key, struct record_search *ret)
+{
+	char *type = strchr(key, ' '), *set = type ? strchr(type + 1, ' ') : NULL;
+
+	if (!type || type == key || !type[1])
+		return false;
+	*type = 0;
+	if (set)
+		*set = 0;
+	*ret = (struct record_search){.name = key, .type = type + 1, .set = set ? set + 1 : NULL};
+	return !set || set[1];
+}
+
+/* What may change; absent members have their defaults again. */
+static int update_record(struct load *l, const char *id, const struct json *spec, struct err *err)
+{
+	static const char *const members[] = {"Values", "TTL", "Weight"};
+	cleanup_json struct json *patch = json_new_obj();
+
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		const struct json *v = json_get(spec, members[i]);
+
+		json_set(patch, members[i], v ? json_copy(v) : json_new_null());
+	}
+	return txn_update(l->t, id, patch, err);
+}
+
 static int want_record(struct load *l, struct entry *e, const struct json *record, struct ids *kept,
 		       struct err *err)
 {
-	cleanup_free char *name = strdup(json_key(record));
-	char *type = name ? strrchr(name, ' ') : NULL;
+	cleanup_free char *key = strdup(json_key(record));
 	cleanup_json struct json *spec = NULL;
-	struct record_search s = {.name = name};
+	struct record_search s = {0};
 	int rc;
 
-	if (!type || type == name)
-		return err_set(err, -EINVAL, "InvalidChangeBatch", "",
-			       "\"%.64s\": a record's key is NAME TYPE, as in \"db A\"",
-			       json_key(record));
-	*type++ = 0;
-	s.type = type;
-	spec = record_spec(record, name, type);
+	if (!key || !record_key(key, &s))
+		return err_set(
+			err, -EINVAL, "InvalidChangeBatch", "",
+			"\"%.64s\": a record's key is NAME TYPE, as in \"db A\", and a set's "
+			"identifier where there are several",
+			json_key(record));
+	spec = record_spec(record, s.name, s.type);
+	if (s.set)
+		json_set_str(spec, "SetIdentifier", s.set);
 	model_referrers(txn_model(l->t), e->id, KIND_RECORD_SET, find_record, &s);
 	if (s.found) {
-		cleanup_json struct json *patch = json_new_obj();
-		const struct json *ttl = json_get(spec, "TTL");
-
 		ids_add(kept, s.found);
-		json_set(patch, "Values", json_copy(json_get(spec, "Values")));
-		json_set(patch, "TTL", ttl ? json_copy(ttl) : json_new_null());
-		return txn_update(l->t, s.found->id, patch, err);
+		return update_record(l, s.found->id, spec, err);
 	}
 	json_set_str(spec, "HostedZoneId", e->id);
 	rc = txn_create(l->t, kinds[KIND_RECORD_SET], spec, NULL, &s.found, err);

@@ -80,6 +80,8 @@ static int put_bound(struct apply *a, const struct item *it, struct err *e)
 	if (it->type == ITEM_ENI && !strcmp(it->key, SYMBOL_SERVICE))
 		dataplane_set_service(a->cfg.dp,
 				      names_find(a->cfg.names, NAME_INTERFACE, SYMBOL_SERVICE));
+	if (it->type == ITEM_VPC)
+		resolver_touch(a->cfg.resolver, it);
 	a->dns_changed = a->dns_changed || it->type == ITEM_ENI || it->type == ITEM_VPC;
 	return 0;
 }
@@ -106,8 +108,8 @@ static int put(struct apply *a, const struct item *it, struct err *e)
 		return links_put(a->links, it, e);
 	case ITEM_SANDBOX:
 		return sandboxes_put(a->cfg.sandboxes, it, e);
-	case ITEM_DNS_ZONE:
-	case ITEM_DNS_RECORD:
+	case ITEM_DNS_ZONE ... ITEM_DNS_LOG:
+		resolver_touch(a->cfg.resolver, it);
 		a->dns_changed = true;
 		return 0;
 	default:
@@ -126,8 +128,8 @@ static int drop(struct apply *a, const struct item *it, struct err *e)
 	case ITEM_SANDBOX:
 		sandboxes_remove(a->cfg.sandboxes, it->key);
 		return 0;
-	case ITEM_DNS_ZONE:
-	case ITEM_DNS_RECORD:
+	case ITEM_DNS_ZONE ... ITEM_DNS_LOG:
+		resolver_touch(a->cfg.resolver, it);
 		a->dns_changed = true;
 		return 0;
 	default:

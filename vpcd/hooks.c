@@ -87,20 +87,23 @@ static void apply_metrics(struct daemon *d, struct buf *out)
 		   (unsigned long long)st.map_deletes);
 }
 
+static void dns_metric(struct buf *out, const char *name, const char *help, uint64_t value)
+{
+	buf_printf(out,
+		   "# HELP vpcd_dns_%s_total %s.\n# TYPE vpcd_dns_%s_total counter\n"
+		   "vpcd_dns_%s_total %llu\n",
+		   name, help, name, name, (unsigned long long)value);
+}
+
 static void dns_metrics(struct daemon *d, struct buf *out)
 {
 	struct dns_stats st;
 
 	if (!resolver_stats(d->resolver, &st))
 		return;
-	buf_printf(out,
-		   "# HELP vpcd_dns_queries_total Queries that the resolver received.\n"
-		   "# TYPE vpcd_dns_queries_total counter\n"
-		   "vpcd_dns_queries_total %llu\n"
-		   "# HELP vpcd_dns_forwarded_total Queries sent upstream.\n"
-		   "# TYPE vpcd_dns_forwarded_total counter\n"
-		   "vpcd_dns_forwarded_total %llu\n",
-		   (unsigned long long)st.queries, (unsigned long long)st.forwarded);
+#define DNS_METRIC(name, help) dns_metric(out, #name, help, st.name);
+	DNS_STATS(DNS_METRIC)
+#undef DNS_METRIC
 }
 
 static void metrics(void *arg, struct buf *out)

@@ -101,7 +101,8 @@ static int open_apply(struct daemon *d, struct err *e)
 
 	snprintf(d->log_dir, sizeof(d->log_dir), "%s/logs", d->cfg.state_dir);
 	d->sandboxes = sandboxes_new(&sb);
-	d->resolver = resolver_new(d->fabric, d->names);
+	d->resolver =
+		resolver_new(d->fabric, d->names, d->cfg.state_dir, store_configuration(d->store));
 	if (!d->sandboxes || !d->resolver)
 		return err_sys(e, -ENOMEM, "start");
 	struct apply_config ap = {.loop = d->loop,

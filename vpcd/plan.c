@@ -64,6 +64,10 @@ static const char *const type_names[ITEM_TYPE_COUNT] = {
 	[ITEM_SANDBOX] = "sandbox",
 	[ITEM_DNS_ZONE] = "dns zone",
 	[ITEM_DNS_RECORD] = "dns record",
+	[ITEM_DNS_RULE] = "dns rule",
+	[ITEM_DNS_DOMAINS] = "dns firewall domain list",
+	[ITEM_DNS_FIREWALL] = "dns firewall rule",
+	[ITEM_DNS_LOG] = "dns query log",
 };
 
 const char *item_type_name(enum item_type t)
@@ -257,6 +261,10 @@ static void emit_object(struct plan_pass *pp, const struct object *o)
 		[KIND_INTERNET_HOST] = plan_internet_host,
 		[KIND_HOSTED_ZONE] = plan_hosted_zone,
 		[KIND_RECORD_SET] = plan_record_set,
+		[KIND_RESOLVER_RULE] = plan_resolver_rule,
+		[KIND_FIREWALL_DOMAIN_LIST] = plan_firewall_domain_list,
+		[KIND_FIREWALL_RULE_GROUP] = plan_firewall_rule_group,
+		[KIND_QUERY_LOG_CONFIG] = plan_query_log_config,
 	};
 
 	if (by_kind[o->kind->kind])

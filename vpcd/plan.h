@@ -17,19 +17,23 @@
 
 /* In the order in which they are created; deletion runs backwards. One noun, one number space. */
 enum item_type {
-	ITEM_VPC,	 /* key: vpc id */
-	ITEM_GROUPS,	 /* key: group set symbol; body: struct item_rules and what follows */
-	ITEM_ACL,	 /* key: acl id; body as ITEM_GROUPS, without groups */
-	ITEM_SUBNET,	 /* key: subnet id */
-	ITEM_ATTACHMENT, /* key: eni id: namespace, veth and address of a sandbox */
-	ITEM_ENI,	 /* key: eni id: what the program knows of it */
-	ITEM_NAT,	 /* key: nat gateway id */
-	ITEM_GATEWAY,	 /* key: internet gateway id, while it is attached */
-	ITEM_ADDRESS,	 /* key: "<vpc id> <address>" */
-	ITEM_ROUTE,	 /* key: "<route table id> <destination>" */
-	ITEM_SANDBOX,	 /* key: instance, function or internet host id: its process */
-	ITEM_DNS_ZONE,	 /* key: "<view> <origin>"; view: vpc id or SYMBOL_INTERNET */
-	ITEM_DNS_RECORD, /* key: "<view> <owner> <type> <rdata>" */
+	ITEM_VPC,	   /* key: vpc id */
+	ITEM_GROUPS,	   /* key: group set symbol; body: struct item_rules and what follows */
+	ITEM_ACL,	   /* key: acl id; body as ITEM_GROUPS, without groups */
+	ITEM_SUBNET,	   /* key: subnet id */
+	ITEM_ATTACHMENT,   /* key: eni id: namespace, veth and address of a sandbox */
+	ITEM_ENI,	   /* key: eni id: what the program knows of it */
+	ITEM_NAT,	   /* key: nat gateway id */
+	ITEM_GATEWAY,	   /* key: internet gateway id, while it is attached */
+	ITEM_ADDRESS,	   /* key: "<vpc id> <address>" */
+	ITEM_ROUTE,	   /* key: "<route table id> <destination>" */
+	ITEM_SANDBOX,	   /* key: instance, function or internet host id: its process */
+	ITEM_DNS_ZONE,	   /* key: "<view> <origin>"; view: vpc id or SYMBOL_INTERNET */
+	ITEM_DNS_RECORD,   /* key: "<view> <owner> <hash of all of it>" */
+	ITEM_DNS_RULE,	   /* key: "<view> <rule id>" */
+	ITEM_DNS_DOMAINS,  /* key: domain list id; body: its domains, each NUL-terminated */
+	ITEM_DNS_FIREWALL, /* key: "<view> <rule group id> <rule's priority>" */
+	ITEM_DNS_LOG,	   /* key: "<view> <query log config id>"; body: the view's symbol */
 	ITEM_TYPE_COUNT
 };
 
@@ -132,7 +136,27 @@ struct item_route {
 struct item_record {
 	char view[SYMBOL_LEN];
 	uint32_t ttl;
-	char text[]; /* owner, type and rdata, each NUL-terminated; zones: the origin */
+	uint32_t policy, weight; /* enum dns_routing_policy of dns/server.h */
+	char text[]; /* owner, type, rdata and set, each NUL-terminated; zones: the origin */
+};
+
+#define RULE_TARGETS_MAX 6
+struct item_dns_rule {
+	char view[SYMBOL_LEN];
+	char domain[256];
+	uint32_t n; /* 0: a system rule */
+	struct {
+		struct ip address;
+		uint16_t port;
+	} targets[RULE_TARGETS_MAX];
+};
+
+struct item_dns_firewall {
+	char view[SYMBOL_LEN], group[SYMBOL_LEN], domains[SYMBOL_LEN];
+	uint32_t group_priority, priority; /* the lower is asked first */
+	uint32_t action, response;	   /* enums of dns/server.h */
+	uint32_t override_ttl;
+	char override_domain[256];
 };
 
 /* ITEM_SANDBOX's body is canonical JSON text: see plan_sandbox.c. */
@@ -241,6 +265,10 @@ void plan_sandbox(struct plan_pass *pp, const struct object *o); /* instance, fu
 void plan_internet_host(struct plan_pass *pp, const struct object *o);
 void plan_hosted_zone(struct plan_pass *pp, const struct object *o);
 void plan_record_set(struct plan_pass *pp, const struct object *o);
+void plan_resolver_rule(struct plan_pass *pp, const struct object *o);
+void plan_firewall_domain_list(struct plan_pass *pp, const struct object *o);
+void plan_firewall_rule_group(struct plan_pass *pp, const struct object *o);
+void plan_query_log_config(struct plan_pass *pp, const struct object *o);
 
 /* Calls fn for each id whose items the changes can affect, each once. */
 void plan_affected(const struct model *m, const struct change *c, size_t n,

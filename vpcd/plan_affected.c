@@ -132,7 +132,8 @@ static void add_changed(struct set *s, const struct object *o)
 static bool names_addresses(const struct object *o)
 {
 	return o && (o->kind->kind == KIND_INSTANCE || o->kind->kind == KIND_FUNCTION ||
-		     o->kind->kind == KIND_NETWORK_INTERFACE);
+		     o->kind->kind == KIND_NETWORK_INTERFACE || o->kind->kind == KIND_NAT_GATEWAY ||
+		     o->kind->kind == KIND_ELASTIC_IP);
 }
 
 void plan_affected(const struct model *m, const struct change *c, size_t n,

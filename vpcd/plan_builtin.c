@@ -151,8 +151,8 @@ void plan_internet_host(struct plan_pass *pp, const struct object *o)
 	emit_interface(pp, o->id, SYMBOL_INTERNET, SYMBOL_INTERNET_SUBNET,
 		       ENI_INTERNET | ENI_SOURCE_DEST_CHECK, &at, &h->ipv6_address);
 	if (h->domain_name)
-		plan_dns_record(pp, SYMBOL_INTERNET, h->domain_name, "A", 60, &h->address);
+		plan_dns_address(pp, SYMBOL_INTERNET, h->domain_name, 60, &h->address);
 	if (h->domain_name && ip_is_set(&h->ipv6_address))
-		plan_dns_record(pp, SYMBOL_INTERNET, h->domain_name, "AAAA", 60, &h->ipv6_address);
+		plan_dns_address(pp, SYMBOL_INTERNET, h->domain_name, 60, &h->ipv6_address);
 	plan_sandbox(pp, o);
 }

@@ -1,24 +1,43 @@
 /* SPDX-License-Identifier: MIT
- * Items of the resolver.
+ * DNS items: their form, and the names that a VPC defines by itself.
  */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "lib/buf.h"
 #include "vpcd/plan_dns.h"
 
 #define TTL 60
 
-/* Names below these never leave a VPC (Route 53 Developer Guide, autodefined rules). */
-static const char *const reverse_zones[] = {
-	"10.in-addr.arpa",	"168.192.in-addr.arpa", "127.in-addr.arpa",
-	"254.169.in-addr.arpa", "16.172.in-addr.arpa",	"17.172.in-addr.arpa",
-	"18.172.in-addr.arpa",	"19.172.in-addr.arpa",	"20.172.in-addr.arpa",
-	"21.172.in-addr.arpa",	"22.172.in-addr.arpa",	"23.172.in-addr.arpa",
-	"24.172.in-addr.arpa",	"25.172.in-addr.arpa",	"26.172.in-addr.arpa",
-	"27.172.in-addr.arpa",	"28.172.in-addr.arpa",	"29.172.in-addr.arpa",
-	"30.172.in-addr.arpa",	"31.172.in-addr.arpa",
+/* Names below these never leave a VPC (Route 53 Developer Guide, "Domain names that VPC Resolver
+ * creates autodefined system rules for"). */
+static const char *const autodefined[] = {
+	"10.in-addr.arpa",
+	"16.172.in-addr.arpa",
+	"17.172.in-addr.arpa",
+	"18.172.in-addr.arpa",
+	"19.172.in-addr.arpa",
+	"20.172.in-addr.arpa",
+	"21.172.in-addr.arpa",
+	"22.172.in-addr.arpa",
+	"23.172.in-addr.arpa",
+	"24.172.in-addr.arpa",
+	"25.172.in-addr.arpa",
+	"26.172.in-addr.arpa",
+	"27.172.in-addr.arpa",
+	"28.172.in-addr.arpa",
+	"29.172.in-addr.arpa",
+	"30.172.in-addr.arpa",
+	"31.172.in-addr.arpa",
+	"168.192.in-addr.arpa",
+	"254.169.254.169.in-addr.arpa",
+	"127.in-addr.arpa",
+	"localhost",
+	"localdomain",
+	"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa",
+	"0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa",
 };
 
 const char *dns_internal_domain(const char *region, char *buf, size_t len)
@@ -30,57 +49,136 @@ const char *dns_internal_domain(const char *region, char *buf, size_t len)
 	return buf;
 }
 
-static void emit(struct plan_pass *pp, enum item_type type, const char *view, uint32_t ttl,
-		 const char *owner, const char *rrtype, const char *rdata)
+/* us-east-1 has a name of its own here too. */
+static const char *public_domain(const char *region, char *buf, size_t len)
 {
+	if (!strcmp(region, "us-east-1"))
+		snprintf(buf, len, "compute-1.amazonaws.com");
+	else
+		snprintf(buf, len, "%s.compute.amazonaws.com", region);
+	return buf;
+}
+
+/* ---- items ---- */
+
+void plan_dns_routed(struct plan_pass *pp, const struct plan_record *r)
+{
+	enum item_type type = *r->type ? ITEM_DNS_RECORD : ITEM_DNS_ZONE;
 	char key[2 * SYMBOL_LEN + 8];
 	cleanup_buf struct buf body = {0};
 	struct item_record head;
 	uint64_t hash = 14695981039346656037u;
 
 	memset(&head, 0, sizeof(head));
-	symbol_set(head.view, view);
-	head.ttl = ttl;
+	symbol_set(head.view, r->view);
+	head.ttl = r->ttl;
+	head.policy = r->policy;
+	head.weight = r->weight;
 	buf_add(&body, &head, offsetof(struct item_record, text));
-	buf_add(&body, owner, strlen(owner) + 1);
-	buf_add(&body, rrtype, strlen(rrtype) + 1);
-	buf_add(&body, rdata, strlen(rdata) + 1);
+	buf_add(&body, r->owner, strlen(r->owner) + 1);
+	buf_add(&body, r->type, strlen(r->type) + 1);
+	buf_add(&body, r->rdata, strlen(r->rdata) + 1);
+	buf_add(&body, r->set ? r->set : "", r->set ? strlen(r->set) + 1 : 1);
 	if (body.rc)
 		abort();
 	/* Names and rdata are longer than a key: it carries their hash (FNV-1a). */
 	for (size_t i = offsetof(struct item_record, text); i < body.len; i++)
 		hash = (hash ^ (uint8_t)body.p[i]) * 1099511628211u;
-	snprintf(key, sizeof(key), "%s %.40s %016llx", view, owner, (unsigned long long)hash);
+	snprintf(key, sizeof(key), "%s %.40s %016llx", r->view, r->owner, (unsigned long long)hash);
 	plan_emit(pp, type, key, body.p, body.len);
 }
 
 void plan_dns_zone(struct plan_pass *pp, const char *view, const char *origin)
 {
-	emit(pp, ITEM_DNS_ZONE, view, 0, origin, "", "");
+	plan_dns_routed(
+		pp, &(struct plan_record){.view = view, .owner = origin, .type = "", .rdata = ""});
 }
 
 void plan_dns_text(struct plan_pass *pp, const char *view, const char *owner, const char *type,
 		   uint32_t ttl, const char *rdata)
 {
-	emit(pp, ITEM_DNS_RECORD, view, ttl, owner, type, rdata);
+	plan_dns_routed(
+		pp,
+		&(struct plan_record){
+			.view = view, .owner = owner, .type = type, .ttl = ttl, .rdata = rdata});
 }
 
-void plan_dns_record(struct plan_pass *pp, const char *view, const char *owner, const char *type,
-		     uint32_t ttl, const struct ip *address)
+void plan_dns_address(struct plan_pass *pp, const char *view, const char *owner, uint32_t ttl,
+		      const struct ip *address)
 {
 	char text[IP_STRLEN];
 
-	plan_dns_text(pp, view, owner, type, ttl, ip_format(address, text));
+	plan_dns_text(pp, view, owner, address->family == AF_INET ? "A" : "AAAA", ttl,
+		      ip_format(address, text));
 }
 
-void plan_dns_vpc(struct plan_pass *pp, const char *vpc_id)
+/* ---- reverse names ---- */
+
+/* "5.1.0.10.in-addr.arpa", or of the first `parts` octets (nibbles) alone. */
+static const char *reverse_name(const struct ip *ip, unsigned parts, char *buf, size_t len)
 {
-	const struct object *v = model_get(pp->model, vpc_id);
+	bool v4 = ip->family == AF_INET;
+	size_t n = 0;
+
+	while (parts-- && n < len) {
+		unsigned octet = ip->b[v4 ? 12 + parts : parts / 2];
+
+		if (v4)
+			n += (size_t)snprintf(buf + n, len - n, "%u.", octet);
+		else
+			n += (size_t)snprintf(buf + n, len - n, "%x.",
+					      parts % 2 ? octet & 15 : octet >> 4);
+	}
+	if (n < len)
+		snprintf(buf + n, len - n, v4 ? "in-addr.arpa" : "ip6.arpa");
+	return buf;
+}
+
+static const char *reverse_of(const struct ip *ip, char *buf, size_t len)
+{
+	return reverse_name(ip, ip->family == AF_INET ? 4 : 32, buf, len);
+}
+
+/* The zones that cover a block. Reverse names are cut at octets, so that a /18 has the zones of 64
+ * /24; IPv6 blocks end at a nibble. */
+void plan_dns_reverse(struct plan_pass *pp, const char *view, const struct cidr *block)
+{
+	bool v4 = block->ip.family == AF_INET;
+	unsigned parts = v4 ? (block->len + 7u) / 8 : block->len / 4;
+	unsigned zones = 1;
+	struct ip ip = block->ip;
+	char name[128];
+
+	if (v4 && parts > 3)
+		parts = 3; /* a zone of a /24 is fine enough */
+	if (v4 && parts * 8 > block->len)
+		zones = 1u << (parts * 8 - block->len);
+	for (unsigned i = 0; i < zones; i++) {
+		plan_dns_zone(pp, view, reverse_name(&ip, parts, name, sizeof(name)));
+		if (v4)
+			ip = ip_add(&ip, 1ull << (32 - 8 * parts));
+	}
+}
+
+/* ---- a VPC's own names ---- */
+
+void plan_dns_vpc(struct plan_pass *pp, const struct vpc *v)
+{
+	const struct cidr *more = v->secondary_cidr_blocks.v;
+	const char *view = v->o.id;
 	char domain[128];
 
-	plan_dns_zone(pp, vpc_id, dns_internal_domain(v->region, domain, sizeof(domain)));
-	for (size_t i = 0; i < ARRAY_SIZE(reverse_zones); i++)
-		plan_dns_zone(pp, vpc_id, reverse_zones[i]);
+	plan_dns_zone(pp, view, dns_internal_domain(v->o.region, domain, sizeof(domain)));
+	for (size_t i = 0; i < ARRAY_SIZE(autodefined); i++)
+		plan_dns_zone(pp, view, autodefined[i]);
+	plan_dns_text(pp, view, "localhost", "A", TTL, "127.0.0.1");
+	plan_dns_text(pp, view, "localhost", "AAAA", TTL, "::1");
+	plan_dns_text(pp, view, "1.0.0.127.in-addr.arpa", "PTR", TTL, "localhost");
+	plan_dns_reverse(pp, view, &v->cidr_block);
+	for (size_t i = 0; i < v->secondary_cidr_blocks.n; i++)
+		plan_dns_reverse(pp, view, &more[i]);
+	if (ip_is_set(&v->ipv6_cidr_block.ip))
+		plan_dns_reverse(pp, view, &v->ipv6_cidr_block);
 }
 
 /* A sandbox's name as one DNS label; false where it cannot be one. */
@@ -98,104 +196,71 @@ static bool label_from_name(const char *name, char *ret, size_t len)
 	return true;
 }
 
+static void dashed_name(const char *prefix, const struct ip *ip, const char *domain, char *ret,
+			size_t len)
+{
+	uint32_t a = ip_to_v4(ip);
+
+	snprintf(ret, len, "%s-%u-%u-%u-%u.%s", prefix, a >> 24, a >> 16 & 255, a >> 8 & 255,
+		 a & 255, domain);
+}
+
+/* The public name gives the private address inside, the public one outside. */
+static void public_name(struct plan_pass *pp, const struct network_interface *eni,
+			const struct vpc *vpc)
+{
+	const struct elastic_ip *eip = model_eni_elastic_ip(pp->model, eni->o.id);
+	char domain[128], owner[256], reverse[128];
+
+	if (!eip)
+		return;
+	public_domain(vpc->o.region, domain, sizeof(domain));
+	dashed_name("ec2", &eip->public_ip, domain, owner, sizeof(owner));
+	plan_dns_address(pp, vpc->o.id, owner, TTL, &eni->private_ip_address);
+	plan_dns_zone(pp, SYMBOL_INTERNET, domain);
+	plan_dns_address(pp, SYMBOL_INTERNET, owner, TTL, &eip->public_ip);
+	plan_dns_text(pp, SYMBOL_INTERNET, reverse_of(&eip->public_ip, reverse, sizeof(reverse)),
+		      "PTR", TTL, owner);
+}
+
+/* "NAME.ec2.internal" of the sandbox that has the interface. */
+static void sandbox_name(struct plan_pass *pp, const struct network_interface *eni,
+			 const struct vpc *vpc, const char *name, bool reverse4)
+{
+	const struct ip *v6 = eni->ipv6_addresses.v;
+	char reverse[128];
+
+	plan_dns_address(pp, vpc->o.id, name, TTL, &eni->private_ip_address);
+	if (reverse4)
+		plan_dns_text(pp, vpc->o.id,
+			      reverse_of(&eni->private_ip_address, reverse, sizeof(reverse)), "PTR",
+			      TTL, name);
+	for (size_t i = 0; i < eni->ipv6_addresses.n; i++) {
+		plan_dns_address(pp, vpc->o.id, name, TTL, &v6[i]);
+		plan_dns_text(pp, vpc->o.id, reverse_of(&v6[i], reverse, sizeof(reverse)), "PTR",
+			      TTL, name);
+	}
+}
+
+/* VPC User Guide, vpc-dns: names of addresses take both attributes. */
 void plan_dns_eni(struct plan_pass *pp, const struct network_interface *eni, const struct vpc *vpc)
 {
 	const struct object *holder =
 		eni->attachment_id ? model_get(pp->model, eni->attachment_id) : NULL;
-	char domain[128], label[64], owner[256], name[256], reverse[64];
-	uint32_t a = ip_to_v4(&eni->private_ip_address);
-	bool named = holder && label_from_name(holder->name, label, sizeof(label));
+	char domain[128], label[64], name[256], reverse[128];
 
 	if (!vpc->enable_dns_support)
 		return;
 	dns_internal_domain(vpc->o.region, domain, sizeof(domain));
-	snprintf(owner, sizeof(owner), "ip-%u-%u-%u-%u.%s", a >> 24, a >> 16 & 255, a >> 8 & 255,
-		 a & 255, domain);
-	if (vpc->enable_dns_hostnames)
-		plan_dns_record(pp, vpc->o.id, owner, "A", TTL, &eni->private_ip_address);
-	if (named) {
+	if (holder && label_from_name(holder->name, label, sizeof(label))) {
 		snprintf(name, sizeof(name), "%s.%s", label, domain);
-		plan_dns_record(pp, vpc->o.id, name, "A", TTL, &eni->private_ip_address);
+		sandbox_name(pp, eni, vpc, name, !vpc->enable_dns_hostnames);
 	}
-	if (!vpc->enable_dns_hostnames && !named)
+	if (!vpc->enable_dns_hostnames)
 		return;
-	snprintf(reverse, sizeof(reverse), "%u.%u.%u.%u.in-addr.arpa", a & 255, a >> 8 & 255,
-		 a >> 16 & 255, a >> 24);
-	plan_dns_text(pp, vpc->o.id, reverse, "PTR", TTL, vpc->enable_dns_hostnames ? owner : name);
-}
-
-/* Calls fn for each view that a zone is seen in: its VPCs with both DNS attributes (VPC User Guide,
- * vpc-dns), or the internet for a public zone. */
-static void zone_views(struct plan_pass *pp, const struct hosted_zone *z,
-		       const struct record_set *r,
-		       void (*fn)(struct plan_pass *, const char *, const struct hosted_zone *,
-				  const struct record_set *))
-{
-	if (!z->vpc_ids.n)
-		fn(pp, SYMBOL_INTERNET, z, r);
-	for (size_t i = 0; i < z->vpc_ids.n; i++) {
-		const struct object *o = model_get(pp->model, ((char **)z->vpc_ids.v)[i]);
-		const struct vpc *v = AS_CONST(vpc, o);
-
-		if (v && v->enable_dns_support && v->enable_dns_hostnames)
-			fn(pp, o->id, z, r);
-	}
-}
-
-static void emit_zone(struct plan_pass *pp, const char *view, const struct hosted_zone *z,
-		      const struct record_set *r)
-{
-	plan_dns_zone(pp, view, z->domain);
-}
-
-void plan_hosted_zone(struct plan_pass *pp, const struct object *o)
-{
-	zone_views(pp, AS_CONST(hosted_zone, o), NULL, emit_zone);
-}
-
-/* "@db": the private address of the instance or function of that name, in the view's VPC first. */
-static const struct ip *named_address(const struct model *m, const char *name, const char *view)
-{
-	const struct object *o = NULL;
-	const char *eni_id;
-
-	if (model_resolve(m, KIND_INSTANCE, name, view, &o, NULL) < 0 &&
-	    model_resolve(m, KIND_FUNCTION, name, view, &o, NULL) < 0)
-		return NULL;
-	eni_id = o->kind->kind == KIND_INSTANCE ? AS_CONST(instance, o)->network_interface_id
-						: AS_CONST(function, o)->network_interface_id;
-	o = eni_id ? model_get(m, eni_id) : NULL;
-	return o ? &AS_CONST(network_interface, o)->private_ip_address : NULL;
-}
-
-static void emit_record(struct plan_pass *pp, const char *view, const struct hosted_zone *z,
-			const struct record_set *r)
-{
-	char owner[512];
-
-	if (!strcmp(r->record_name, "@"))
-		snprintf(owner, sizeof(owner), "%s", z->domain);
-	else
-		snprintf(owner, sizeof(owner), "%s.%s", r->record_name, z->domain);
-	for (size_t i = 0; i < r->values.n; i++) {
-		const char *value = ((char **)r->values.v)[i];
-		const struct ip *ip;
-
-		if (value[0] != '@') {
-			plan_dns_text(pp, view, owner, r->type, (uint32_t)r->ttl, value);
-			continue;
-		}
-		ip = named_address(pp->model, value + 1, view);
-		if (ip)
-			plan_dns_record(pp, view, owner, r->type, (uint32_t)r->ttl, ip);
-	}
-}
-
-void plan_record_set(struct plan_pass *pp, const struct object *o)
-{
-	const struct record_set *r = AS_CONST(record_set, o);
-	const struct object *z = model_get(pp->model, r->hosted_zone_id);
-
-	if (z)
-		zone_views(pp, AS_CONST(hosted_zone, z), r, emit_record);
+	dashed_name("ip", &eni->private_ip_address, domain, name, sizeof(name));
+	plan_dns_address(pp, vpc->o.id, name, TTL, &eni->private_ip_address);
+	plan_dns_text(pp, vpc->o.id, reverse_of(&eni->private_ip_address, reverse, sizeof(reverse)),
+		      "PTR", TTL, name);
+	public_name(pp, eni, vpc);
 }

@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "lib/buf.h"
 #include "lib/json.h"
@@ -16,13 +17,47 @@
 #include "vpcd/plan.h"
 #include "vpcd/plan_dns.h"
 
+#define NAMESERVERS_MAX 3 /* that a resolv.conf may have (resolv.conf(5)) */
+#define AMAZON_DNS	"AmazonProvidedDNS"
+
 /* Where a sandbox sits, whatever its kind. */
 struct seat {
 	const char *attachment;
 	struct ip address;
-	struct ip nameserver;
-	char domain[128];
+	struct ip nameservers[NAMESERVERS_MAX]; /* unset: no more */
+	char domain[256];
 };
+
+static void add_nameserver(struct seat *seat, const struct ip *ip)
+{
+	for (size_t i = 0; i < NAMESERVERS_MAX && ip_is_set(ip); i++)
+		if (!ip_is_set(&seat->nameservers[i])) {
+			seat->nameservers[i] = *ip;
+			return;
+		}
+}
+
+/* What the VPC's DHCP option set says; without one its resolver and the region's domain. */
+static void set_names(const struct model *m, const struct vpc *v, struct seat *ret)
+{
+	const struct object *o = v->dhcp_options_id ? model_get(m, v->dhcp_options_id) : NULL;
+	const struct dhcp_options *d = AS_CONST(dhcp_options, o);
+	struct ip resolver = v->enable_dns_support ? ipam_resolver(v) : (struct ip){0}, ip;
+
+	dns_internal_domain(v->o.region, ret->domain, sizeof(ret->domain));
+	if (d && d->domain_name)
+		snprintf(ret->domain, sizeof(ret->domain), "%s", d->domain_name);
+	if (!d || !d->domain_name_servers.n)
+		add_nameserver(ret, &resolver);
+	for (size_t i = 0; d && i < d->domain_name_servers.n; i++) {
+		const char *server = ((char **)d->domain_name_servers.v)[i];
+
+		if (!strcasecmp(server, AMAZON_DNS))
+			add_nameserver(ret, &resolver);
+		else if (!ip_parse(server, &ip))
+			add_nameserver(ret, &ip);
+	}
+}
 
 static bool seat_of_eni(const struct model *m, const char *eni_id, struct seat *ret)
 {
@@ -34,9 +69,7 @@ static bool seat_of_eni(const struct model *m, const char *eni_id, struct seat *
 		return false;
 	ret->attachment = o->id;
 	ret->address = AS_CONST(network_interface, o)->private_ip_address;
-	if (v->enable_dns_support)
-		ret->nameserver = ipam_resolver(v);
-	dns_internal_domain(v->o.region, ret->domain, sizeof(ret->domain));
+	set_names(m, v, ret);
 	return true;
 }
 
@@ -51,7 +84,7 @@ static bool seat_of(const struct model *m, const struct object *o, struct seat *
 	default:
 		ret->attachment = o->id;
 		ret->address = AS_CONST(internet_host, o)->address;
-		ret->nameserver = ip_from_v4(INTERNET_DNS);
+		ret->nameservers[0] = ip_from_v4(INTERNET_DNS);
 		return true;
 	}
 }
@@ -97,8 +130,10 @@ static void set_files(struct json *j, const struct seat *seat, const char *hostn
 	cleanup_buf struct buf resolv = {0}, hosts = {0};
 	char text[IP_STRLEN];
 
-	if (ip_is_set(&seat->nameserver))
-		buf_printf(&resolv, "nameserver %s\n", ip_format(&seat->nameserver, text));
+	for (size_t i = 0; i < NAMESERVERS_MAX; i++)
+		if (ip_is_set(&seat->nameservers[i]))
+			buf_printf(&resolv, "nameserver %s\n",
+				   ip_format(&seat->nameservers[i], text));
 	if (seat->domain[0])
 		buf_printf(&resolv, "search %s\n", seat->domain);
 	buf_printf(&resolv, "options timeout:2 attempts:2\n");

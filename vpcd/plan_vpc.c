@@ -26,7 +26,7 @@ void plan_vpc(struct plan_pass *pp, const struct object *o)
 		body.resolver = ipam_resolver(v);
 	plan_emit(pp, ITEM_VPC, o->id, &body, sizeof(body));
 	if (body.dns_support)
-		plan_dns_vpc(pp, o->id);
+		plan_dns_vpc(pp, v);
 }
 
 static const struct cidr *entry_block(const struct network_acl_entry *en)

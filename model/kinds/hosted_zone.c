@@ -4,31 +4,21 @@
  */
 #include <string.h>
 
+#include "model/kinds/associations.h"
 #include "model/kinds/common.h"
 #include "model/kinds/domain.h"
-
-static const struct field elem_vpc = {
-	.name = "VpcId", .type = T_REF, .size = sizeof(char *), .ref = KIND_VPC};
 
 static const struct field fields[] = {
 	FIELD(hosted_zone, domain, "DomainName", .flags = REQUIRED | IMMUTABLE | COLUMN, .max = 254,
 	      .help = "Domain whose names it holds"),
-	FIELD(hosted_zone, vpc_ids, "VpcIds", .flags = COLUMN, .elem = &elem_vpc,
+	FIELD(hosted_zone, vpc_ids, "VpcIds", .flags = COLUMN, .elem = &elem_vpc_id,
 	      .help = "VPCs that see it; empty: public"),
 	{0},
 };
 
 static bool shares_vpc(const struct hosted_zone *a, const struct hosted_zone *b)
 {
-	char **x = a->vpc_ids.v, **y = b->vpc_ids.v;
-
-	if (!a->vpc_ids.n && !b->vpc_ids.n)
-		return true;
-	for (size_t i = 0; i < a->vpc_ids.n; i++)
-		for (size_t j = 0; j < b->vpc_ids.n; j++)
-			if (!strcmp(x[i], y[j]))
-				return true;
-	return false;
+	return (!a->vpc_ids.n && !b->vpc_ids.n) || ids_common(&a->vpc_ids, &b->vpc_ids);
 }
 
 /* Private names never become public by an update, nor the reverse. */

@@ -22,7 +22,13 @@ static const struct field fields[] = {
 	FIELD(record_set, ttl, "TTL", .def = "60", .min = 0, .max = 2147483647,
 	      .help = "Seconds that an answer may be kept"),
 	FIELD(record_set, values, "Values", .flags = REQUIRED | COLUMN, .elem = &elem_value,
-	      .help = "Data as in a master file, or @NAME for a sandbox's address"),
+	      .help = "Data as in a master file, or @NAME for the address of what has that name"),
+	FIELD(record_set, set_identifier, "SetIdentifier", .flags = IMMUTABLE, .min = 1, .max = 128,
+	      .help = "Tells this set from others of the same name and type"),
+	FIELD(record_set, weight, "Weight", .def = "0", .min = 0, .max = 255,
+	      .help = "Share of the answers that a set with an identifier gets"),
+	FIELD(record_set, multi_value_answer, "MultiValueAnswer", .flags = IMMUTABLE,
+	      .def = "false", .help = "Whether up to eight records of all such sets are answered"),
 	{0},
 };
 
@@ -116,10 +122,13 @@ static bool is_caa(const char *value)
 
 /* ---- addresses ---- */
 
+/* What an alias may name, in the order in which it is looked for. */
+static const enum kind_id alias_kinds[] = {KIND_INSTANCE, KIND_FUNCTION, KIND_NETWORK_INTERFACE,
+					   KIND_NAT_GATEWAY};
+
 /* Whoever has the name, first where the zone is seen. */
 static int name_resolve(struct txn *t, const struct hosted_zone *z, const char *name, struct err *e)
 {
-	const enum kind_id sandboxes[] = {KIND_INSTANCE, KIND_FUNCTION};
 	const struct object *o;
 	struct err other;
 	int rc = -ENOENT;
@@ -127,8 +136,8 @@ static int name_resolve(struct txn *t, const struct hosted_zone *z, const char *
 	for (size_t i = 0; i == 0 || i < z->vpc_ids.n; i++) {
 		const char *vpc = z->vpc_ids.n ? ((char **)z->vpc_ids.v)[i] : NULL;
 
-		for (size_t k = 0; k < ARRAY_SIZE(sandboxes); k++) {
-			if (!model_resolve(txn_model(t), sandboxes[k], name, vpc, &o, &other))
+		for (size_t k = 0; k < ARRAY_SIZE(alias_kinds); k++) {
+			if (!model_resolve(txn_model(t), alias_kinds[k], name, vpc, &o, &other))
 				return 0;
 			if (rc == -ENOENT && (!k || other.rc != -ENOENT))
 				*e = other;
@@ -152,8 +161,8 @@ static int name_value(struct txn *t, const struct record_set *r, const struct re
 	const struct object *z = model_get(txn_model(t), r->hosted_zone_id);
 	struct err why;
 
-	if (strcmp(r->type, "A"))
-		return refuse(e, r, value, "only A records name a sandbox");
+	if (strcmp(r->type, "A") && strcmp(r->type, "AAAA"))
+		return refuse(e, r, value, "only A and AAAA records are aliases");
 	if (stood_before(old, value)) /* it may have gone: no answer */
 		return 0;
 	return name_resolve(t, AS_CONST(hosted_zone, z), value + 1, &why)
@@ -273,13 +282,49 @@ static int name_check(struct record_set *r, const struct hosted_zone *z, struct 
 	return 0;
 }
 
+/* Route 53 Developer Guide, "Values specific for weighted records", "… for multivalue answer". */
+static int routing_check(const struct record_set *r, struct err *e)
+{
+	if (!r->set_identifier && (r->weight || r->multi_value_answer))
+		return err_set(e, -EINVAL, "InvalidChangeBatch", "SetIdentifier",
+			       "weighted and multivalue sets are told apart by one");
+	if (r->multi_value_answer && r->weight)
+		return err_set(e, -EINVAL, "InvalidChangeBatch", "Weight",
+			       "a set is weighted or multivalue, not both");
+	if (r->multi_value_answer && (!strcmp(r->type, "CNAME") || !strcmp(r->type, "NS")))
+		return err_set(e, -EINVAL, "InvalidChangeBatch", "MultiValueAnswer",
+			       "%s records have no multivalue answers", r->type);
+	return 0;
+}
+
+/* Sets that share a name and type share their policy, and each has an identifier of its own. */
+static bool goes_with(const struct record_set *a, const struct record_set *b)
+{
+	return a->set_identifier && b->set_identifier &&
+	       a->multi_value_answer == b->multi_value_answer &&
+	       strcmp(a->set_identifier, b->set_identifier);
+}
+
 static bool clashes(const void *arg, const struct object *o)
 {
 	const struct record_set *r = arg, *other = AS_CONST(record_set, o);
+	bool same_type = !strcmp(r->type, other->type);
 
-	return strcmp(r->o.id, o->id) && !strcmp(r->record_name, other->record_name) &&
-	       (!strcmp(r->type, other->type) || !strcmp(r->type, "CNAME") ||
-		!strcmp(other->type, "CNAME"));
+	if (!strcmp(r->o.id, o->id) || strcmp(r->record_name, other->record_name))
+		return false;
+	if (same_type)
+		return !goes_with(r, other);
+	return !strcmp(r->type, "CNAME") || !strcmp(other->type, "CNAME");
+}
+
+static const char *clash_rule(const struct record_set *r, const struct record_set *other)
+{
+	if (strcmp(r->type, other->type))
+		return "a CNAME stands alone";
+	if (!r->set_identifier && !other->set_identifier)
+		return "change them";
+	return "several sets have identifiers, each its own, and are all weighted or all "
+	       "multivalue";
 }
 
 static int check(struct txn *t, const struct object *old, struct object *new, struct err *e)
@@ -294,16 +339,16 @@ static int check(struct txn *t, const struct object *old, struct object *new, st
 		rc = name_check(r, z, e);
 	if (!rc)
 		rc = values_check(t, r, AS_CONST(record_set, old), e);
-	if (rc)
+	if (!rc)
+		rc = routing_check(r, e);
+	if (rc || old) /* name, type and identifier are what they were */
 		return rc;
 	other = find_referrer(txn_model(t), r->hosted_zone_id, KIND_RECORD_SET, clashes, r);
 	if (other)
 		return err_set(e, -EEXIST, "InvalidChangeBatch", "RecordName",
 			       "%s has %s records already (%s): %s", r->record_name,
 			       AS_CONST(record_set, other)->type, other->id,
-			       strcmp(r->type, AS_CONST(record_set, other)->type)
-				       ? "a CNAME stands alone"
-				       : "change them");
+			       clash_rule(r, AS_CONST(record_set, other)));
 	return 0;
 }
 

@@ -18,6 +18,8 @@ static const struct field fields[] = {
 	      .help = "Whether the resolver answers at the primary range + 2"),
 	FIELD(vpc, enable_dns_hostnames, "EnableDnsHostnames", .def = "false",
 	      .help = "Whether interfaces and private zones have names"),
+	REF(vpc, dhcp_options_id, "DhcpOptionsId", KIND_DHCP_OPTIONS,
+	    .help = "DHCP option set; without one the resolver and the region's domain"),
 	FIELD(vpc, state, "State", .flags = COMPUTED | COLUMN, .help = "available"),
 	{0},
 };

@@ -230,7 +230,7 @@ static void sandboxs_name_is_resolved_in_the_zones_vpc(void **state)
 	record(t, public, "db", "A", "'@db'");
 	refuse_record(t, z, "x", "A", "'@nobody'", "InvalidChangeBatch", "Values");
 	refuse_record(t, z, "x", "A", "'@a'", "InvalidChangeBatch", "Values"); /* a subnet */
-	refuse_record(t, z, "x", "AAAA", "'@db'", "InvalidChangeBatch", "Values");
+	record(t, z, "x", "AAAA", "'@db'"); /* as soon as it has one */
 	refuse_record(t, z, "x", "CNAME", "'@db'", "InvalidChangeBatch", "Values");
 	change(t, n.vpc, "{'Name': 'first'}");
 	other = net_make(t);
@@ -252,6 +252,167 @@ static void records_go_with_their_zone(void **state)
 	assert_int_equal(count(txn_model(t), KIND_RECORD_SET), 0);
 }
 
+/* ---- routing policies ---- */
+
+static const char *set(struct txn *t, const char *z, const char *id, const char *more)
+{
+	return make(
+		t, KIND_RECORD_SET,
+		"{'HostedZoneId': '%s', 'RecordName': 'www', 'Type': 'A', 'Values': ['10.0.0.1'], "
+		"'SetIdentifier': '%s'%s}",
+		z, id, more);
+}
+
+#define REFUSE_SET(t, z, field, id, more)                                                         \
+	refuse_make(                                                                              \
+		t, KIND_RECORD_SET, "InvalidChangeBatch", field,                                  \
+		"{'HostedZoneId': '%s', 'RecordName': 'www', 'Type': 'A', 'Values': ['10.0.0.1']" \
+		"%s%s}",                                                                          \
+		z, id, more)
+
+static void sets_of_one_name_have_identifiers_and_one_policy(void **state)
+{
+	struct txn *t = ((struct env *)*state)->t;
+	const char *z = zone(t, "shop.test"), *blue;
+
+	blue = set(t, z, "blue", ", 'Weight': 3");
+	set(t, z, "green", ", 'Weight': 1");
+	REFUSE_SET(t, z, "RecordName", ", 'SetIdentifier': 'blue'", "");
+	REFUSE_SET(t, z, "RecordName", "", "");
+	REFUSE_SET(t, z, "RecordName", ", 'SetIdentifier': 'red'", ", 'MultiValueAnswer': true");
+	REFUSE_SET(t, z, "SetIdentifier", "", ", 'Weight': 3");
+	REFUSE_SET(t, z, "Weight", ", 'SetIdentifier': 'red'",
+		   ", 'Weight': 1, 'MultiValueAnswer': true");
+	change(t, blue, "{'Weight': 0}");
+	refuse_patch(t, blue, "InvalidParameterValue", "Weight", "{'Weight': 256}");
+	refuse_patch(t, blue, "InvalidParameterValue", "SetIdentifier", "{'SetIdentifier': 'x'}");
+}
+
+/* ---- DHCP option sets ---- */
+
+static void option_sets_are_replaced_not_changed(void **state)
+{
+	struct txn *t = ((struct env *)*state)->t;
+	const char *d = make(t, KIND_DHCP_OPTIONS,
+			     "{'DomainName': 'Corp.Test.', 'DomainNameServers': "
+			     "['AmazonProvidedDNS', '10.0.0.53']}");
+	const char *vpc =
+		make(t, KIND_VPC, "{'CidrBlock': '10.0.0.0/16', 'DhcpOptionsId': '%s'}", d);
+
+	assert_string_equal(GET(dhcp_options, t, d)->domain_name, "corp.test");
+	refuse_patch(t, d, "InvalidParameterValue", "DomainName", "{'DomainName': 'x.test'}");
+	refuse_delete(t, d, "DependencyViolation");
+	change(t, vpc, "{'DhcpOptionsId': null}");
+	drop(t, d);
+}
+
+static void malformed_option_sets_are_refused(void **state)
+{
+	static const char *const bad[][3] = {
+		{"{}", "MissingParameter", "DomainNameServers"},
+		{"{'DomainName': 'a..b'}", "InvalidDomainName", "DomainName"},
+		{"{'DomainNameServers': ['nowhere']}", "InvalidParameterValue",
+		 "DomainNameServers"},
+		{"{'DomainNameServers': ['10.0.0.1', '10.0.0.1']}", "InvalidParameterValue",
+		 "DomainNameServers"},
+		{"{'DomainNameServers': ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4', "
+		 "'AmazonProvidedDNS']}",
+		 "InvalidParameterValue", "DomainNameServers"},
+		{"{'DomainName': 'a.test', 'NetbiosNodeType': 3}", "InvalidParameterValue",
+		 "NetbiosNodeType"},
+	};
+	struct txn *t = ((struct env *)*state)->t;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		refuse_make(t, KIND_DHCP_OPTIONS, bad[i][1], bad[i][2], "%s", bad[i][0]);
+}
+
+/* ---- resolver rules ---- */
+
+static void a_vpc_follows_one_rule_for_a_domain(void **state)
+{
+	struct txn *t = ((struct env *)*state)->t;
+	const char *vpc = make(t, KIND_VPC, "{'CidrBlock': '10.0.0.0/16'}"), *r;
+
+	r = make(t, KIND_RESOLVER_RULE,
+		 "{'DomainName': 'Corp.Test', 'TargetIps': [{'Ip': '192.0.2.53'}, {'Ip': "
+		 "'2001:db8::53', 'Port': 5353}], 'VpcIds': ['%s']}",
+		 vpc);
+	assert_string_equal(GET(resolver_rule, t, r)->domain, "corp.test");
+	refuse_make(t, KIND_RESOLVER_RULE, "ResourceExistsException", "VpcIds",
+		    "{'DomainName': 'corp.test', 'RuleType': 'SYSTEM', 'VpcIds': ['%s']}", vpc);
+	make(t, KIND_RESOLVER_RULE, "{'DomainName': 'corp.test', 'RuleType': 'SYSTEM'}");
+	make(t, KIND_RESOLVER_RULE, "{'DomainName': '.', 'TargetIps': [{'Ip': '192.0.2.53'}]}");
+	refuse_delete(t, vpc, "DependencyViolation");
+}
+
+static void malformed_rules_are_refused(void **state)
+{
+	static const char *const bad[][3] = {
+		{"{'DomainName': 'a.test'}", "InvalidParameterException", "TargetIps"},
+		{"{'DomainName': 'a.test', 'RuleType': 'SYSTEM', 'TargetIps': [{'Ip': "
+		 "'192.0.2.1'}]}",
+		 "InvalidParameterException", "TargetIps"},
+		{"{'DomainName': 'a..test', 'RuleType': 'SYSTEM'}", "InvalidDomainName",
+		 "DomainName"},
+		{"{'DomainName': 'a.test', 'TargetIps': [{'Ip': 'x'}]}", "InvalidParameterValue",
+		 "TargetIps/0/Ip"},
+		{"{'DomainName': 'a.test', 'TargetIps': [{'Ip': '192.0.2.1', 'Port': 0}]}",
+		 "InvalidParameterValue", "TargetIps/0/Port"},
+	};
+	struct txn *t = ((struct env *)*state)->t;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		refuse_make(t, KIND_RESOLVER_RULE, bad[i][1], bad[i][2], "%s", bad[i][0]);
+}
+
+/* ---- the DNS firewall ---- */
+
+static void firewall_rules_refer_to_lists_and_have_an_order(void **state)
+{
+	struct txn *t = ((struct env *)*state)->t;
+	const char *vpc = make(t, KIND_VPC, "{'CidrBlock': '10.0.0.0/16'}");
+	const char *l = make(t, KIND_FIREWALL_DOMAIN_LIST,
+			     "{'Domains': ['Bad.Test.', '*.bad.test', '*'], 'Name': 'bad'}");
+
+	assert_string_equal(((char **)GET(firewall_domain_list, t, l)->domains.v)[0], "bad.test");
+	make(t, KIND_FIREWALL_RULE_GROUP,
+	     "{'VpcIds': ['%s'], 'FirewallRules': [{'FirewallDomainListId': 'bad', 'Priority': 1, "
+	     "'Action': 'BLOCK', 'BlockResponse': 'OVERRIDE', 'BlockOverrideDomain': "
+	     "'wall.test'}]}",
+	     vpc);
+	refuse_delete(t, l, "DependencyViolation");
+	refuse_make(t, KIND_FIREWALL_RULE_GROUP, "ConflictException", "Priority",
+		    "{'VpcIds': ['%s']}", vpc);
+	make(t, KIND_FIREWALL_RULE_GROUP, "{'VpcIds': ['%s'], 'Priority': 102}", vpc);
+	refuse_make(
+		t, KIND_FIREWALL_RULE_GROUP, "ValidationException", "FirewallRules/1/Priority",
+		"{'FirewallRules': [{'FirewallDomainListId': 'bad', 'Priority': 1, 'Action': "
+		"'ALLOW'}, {'FirewallDomainListId': 'bad', 'Priority': 1, 'Action': 'ALERT'}]}");
+	refuse_make(t, KIND_FIREWALL_RULE_GROUP, "ValidationException",
+		    "FirewallRules/0/BlockOverrideDomain",
+		    "{'FirewallRules': [{'FirewallDomainListId': 'bad', 'Priority': 1, 'Action': "
+		    "'BLOCK', 'BlockResponse': 'OVERRIDE'}]}");
+	refuse_make(t, KIND_FIREWALL_RULE_GROUP, "ValidationException",
+		    "FirewallRules/0/BlockOverrideDomain",
+		    "{'FirewallRules': [{'FirewallDomainListId': 'bad', 'Priority': 1, 'Action': "
+		    "'ALLOW', 'BlockOverrideDomain': 'x.test'}]}");
+	refuse_make(t, KIND_FIREWALL_DOMAIN_LIST, "ValidationException", "Domains",
+		    "{'Domains': ['a.*.test']}");
+}
+
+static void a_vpc_has_four_query_logs_at_most(void **state)
+{
+	struct txn *t = ((struct env *)*state)->t;
+	const char *vpc = make(t, KIND_VPC, "{'CidrBlock': '10.0.0.0/16'}"), *q = NULL;
+
+	for (int i = 0; i < 4; i++)
+		q = make(t, KIND_QUERY_LOG_CONFIG, "{'VpcIds': ['%s']}", vpc);
+	refuse_make(t, KIND_QUERY_LOG_CONFIG, "LimitExceededException", "VpcIds",
+		    "{'VpcIds': ['%s']}", vpc);
+	change(t, q, "{'Name': 'fourth'}");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +429,13 @@ int main(void)
 		env_test(private_zones_and_wildcards_delegate_nothing),
 		env_test(sandboxs_name_is_resolved_in_the_zones_vpc),
 		env_test(records_go_with_their_zone),
+		env_test(sets_of_one_name_have_identifiers_and_one_policy),
+		env_test(option_sets_are_replaced_not_changed),
+		env_test(malformed_option_sets_are_refused),
+		env_test(a_vpc_follows_one_rule_for_a_domain),
+		env_test(malformed_rules_are_refused),
+		env_test(firewall_rules_refer_to_lists_and_have_an_order),
+		env_test(a_vpc_has_four_query_logs_at_most),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,6 +121,31 @@ static void make_names(struct txn *t, struct net n)
 	make(t, KIND_RECORD_SET,
 	     "{'HostedZoneId': '%s', 'RecordName': '@', 'Type': 'TXT', 'Values': ['\\'a b\\'']}",
 	     z);
+	make(t, KIND_RECORD_SET,
+	     "{'HostedZoneId': '%s', 'RecordName': 'www', 'Type': 'A', 'Values': ['10.0.0.1'], "
+	     "'SetIdentifier': 'blue', 'Weight': 7}",
+	     z);
+}
+
+static void make_resolver(struct txn *t, struct net n)
+{
+	const char *dopt = make(t, KIND_DHCP_OPTIONS,
+				"{'DomainName': 'corp.test', 'DomainNameServers': "
+				"['AmazonProvidedDNS'], 'NtpServers': ['169.254.169.123'], "
+				"'NetbiosNameServers': ['10.0.0.9'], 'NetbiosNodeType': 2}");
+	const char *list = make(t, KIND_FIREWALL_DOMAIN_LIST, "{'Domains': ['bad.test', '*']}");
+
+	change(t, n.vpc, "{'DhcpOptionsId': '%s'}", dopt);
+	make(t, KIND_RESOLVER_RULE,
+	     "{'DomainName': 'corp.test', 'TargetIps': [{'Ip': '192.0.2.53', 'Port': 54}], "
+	     "'VpcIds': ['%s']}",
+	     n.vpc);
+	make(t, KIND_FIREWALL_RULE_GROUP,
+	     "{'VpcIds': ['%s'], 'Priority': 200, 'FirewallRules': [{'FirewallDomainListId': '%s', "
+	     "'Priority': 1, 'Action': 'BLOCK', 'BlockResponse': 'OVERRIDE', "
+	     "'BlockOverrideDomain': 'wall.test', 'BlockOverrideTtl': 5}]}",
+	     n.vpc, list);
+	make(t, KIND_QUERY_LOG_CONFIG, "{'VpcIds': ['%s']}", n.vpc);
 }
 
 /* Some of every kind, most fields set. */
@@ -142,6 +167,7 @@ static void make_all(struct txn *t)
 	make_edges(t, n);
 	make_sandboxes(t, n, sg);
 	make_names(t, n);
+	make_resolver(t, n);
 	for (int k = KIND_NONE + 1; k < KIND_COUNT; k++)
 		assert_true(count(txn_model(t), k) > 0);
 }
