@@ -216,6 +216,7 @@ __noinline int admit(struct walk *w)
 	const struct dp_config *cfg = dp_config();
 	int reason, kept;
 
+	w = walk_own(w);
 	if (!w || !cfg)
 		return DROP_INTERNAL;
 	reason = quota_take(w);
@@ -309,6 +310,7 @@ __noinline int walk_again(struct walk *w)
 	__u32 same;
 	int reason;
 
+	w = walk_own(w);
 	if (!w || !cfg)
 		return DROP_INTERNAL;
 	f = bpf_map_lookup_elem(&flows, &w->key);

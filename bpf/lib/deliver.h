@@ -69,6 +69,7 @@ __noinline int walk_deliver(struct walk *w)
 	const struct eni *t;
 	int reason;
 
+	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
 	t = bpf_map_lookup_elem(&enis, &ifindex);
@@ -96,6 +97,7 @@ __noinline int walk_holder(struct walk *w)
 	const struct addr_entry *holder;
 	__u32 id;
 
+	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
 	holder = holder_of(w, w->vpc, &w->at.daddr);

@@ -120,7 +120,8 @@ static __noinline int flow_claim(const struct flow_key *k, const struct flow_key
 {
 	struct flow_key other;
 	struct flow *f;
-	long rc = bpf_map_update_elem(&flows, k, blank, BPF_NOEXIST);
+	/* int: before Linux 6.4 the upper half of what a map returns is undefined. */
+	int rc = (int)bpf_map_update_elem(&flows, k, blank, BPF_NOEXIST);
 	__u32 state;
 
 	if (!rc)

@@ -28,6 +28,7 @@ __noinline int fragment_follow(struct walk *w)
 	const struct fragment *f;
 	struct fragment_key k;
 
+	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
 	k = fragment_place(w);
@@ -50,6 +51,7 @@ __noinline int fragment_remember(struct walk *w)
 	struct fragment f = {};
 	struct fragment_key k;
 
+	w = walk_own(w);
 	if (!w)
 		return 0;
 	k = fragment_place(w);

@@ -73,6 +73,7 @@ __noinline int walk_public(struct walk *w)
 {
 	const struct addr_entry *holder;
 
+	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
 	w->hops++;
@@ -97,6 +98,7 @@ __noinline int walk_ingress(struct walk *w)
 	const struct gateway_entry *g = bpf_map_lookup_elem(&gateways, &number);
 	const struct route_entry *r;
 
+	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
 	if (g)
@@ -144,6 +146,7 @@ __noinline int walk_internet_gateway(struct walk *w)
 {
 	struct ip128 public;
 
+	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
 	if (find_public(w, w->next_id, &public))
@@ -162,6 +165,7 @@ __noinline int walk_egress_only(struct walk *w)
 {
 	const struct addr_entry *a;
 
+	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
 	if (w->key.family != AF_INET6)
@@ -184,6 +188,7 @@ __noinline int walk_egress_only(struct walk *w)
  * goes through one of them to a third, nor to the other side's gateways. */
 __noinline int walk_peering(struct walk *w)
 {
+	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
 	if (!is_local(w, w->vpc, &w->at.saddr))

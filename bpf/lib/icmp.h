@@ -142,6 +142,7 @@ __noinline int error_rewrite(struct __sk_buff *skb, struct walk *w)
 	__u32 at;
 	int has_tcp;
 
+	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
 	at = w->is.l4_offset + sizeof(struct icmp_header);
@@ -192,6 +193,7 @@ __noinline int error_judge(struct __sk_buff *skb, struct walk *w)
 {
 	int reason;
 
+	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
 	if (!error_match(skb, w))

@@ -62,6 +62,7 @@ __noinline int link_answer(struct walk *w)
 	const struct eni *neighbour;
 	__u32 ifindex;
 
+	w = walk_own(w);
 	if (!w)
 		return LINK_NOBODY;
 	s = bpf_map_lookup_elem(&subnets, &w->self.subnet);

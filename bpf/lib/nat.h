@@ -40,6 +40,7 @@ __noinline int nat_claim_port(struct walk *w)
 	struct nat_stats *s;
 	__u32 start;
 
+	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
 	start = nat_hash(w);

@@ -25,6 +25,7 @@ __noinline int walk_nat_return(struct walk *w)
 	__u32 ifindex;
 	int reason;
 
+	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
 	if (!n || !w->is.has_flow || w->nat != number)
@@ -68,6 +69,7 @@ __noinline int walk_nat(struct walk *w)
 	__u32 subnet;
 	int reason;
 
+	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
 	if (!n || !(n->flags & NAT_AVAILABLE))

@@ -68,6 +68,7 @@ __noinline int parse_extensions(struct __sk_buff *skb, struct walk *w)
 	int reason = DROP_NONE, i;
 	__u8 h[2];
 
+	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
 	end = ETH_LEN + w->bytes;

@@ -148,6 +148,7 @@ __noinline int walk_first(struct walk *w)
 {
 	int reason;
 
+	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
 	if (w->self.flags & ENI_SERVICE)
@@ -198,6 +199,7 @@ __noinline int walk_run(struct walk *w)
 {
 	int reason;
 
+	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
 	w->at.saddr = w->key.saddr;

@@ -54,6 +54,7 @@ __noinline int rules_match(struct walk *w)
 	__u64 untracked = 0;
 	__u32 id, i;
 
+	w = walk_own(w);
 	if (!w)
 		return 0;
 	id = w->classifier;
@@ -100,6 +101,7 @@ __noinline int gate_groups(struct walk *w, __u32 groups, __u32 peer_groups, __u3
 {
 	const struct rules_pair *pair;
 
+	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
 	w->match_untracked = 0;
@@ -124,6 +126,7 @@ __noinline int gate_acl(struct walk *w, __u32 subnet, __u32 egress)
 	const struct rules_pair *pair;
 	__u32 acl;
 
+	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
 	s = bpf_map_lookup_elem(&subnets, &subnet);

@@ -115,6 +115,18 @@ struct {
 	__type(value, struct walk);
 } scratch SEC(".maps");
 
+/* The same walk, as a map's value: to Linux 6.1 a global function's argument is memory in which no
+ * map key may lie, so each one that looks a map up begins with this. NULL for NULL. */
+static __always_inline struct walk *walk_own(const struct walk *w)
+{
+	__u32 slot;
+
+	if (!w)
+		return NULL;
+	slot = w->dry;
+	return bpf_map_lookup_elem(&scratch, &slot);
+}
+
 static __always_inline struct dp_config *dp_config(void)
 {
 	__u32 zero = 0;
