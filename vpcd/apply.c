@@ -35,6 +35,7 @@ struct apply {
 	struct plan *plan;
 	struct shadow *shadow;
 	struct rulesets *rulesets;
+	struct bind bind;
 	struct links *links;
 	struct event_source *work, *retry, *audit, *collect, *age;
 	struct waiter *waiters;
@@ -73,7 +74,7 @@ static int put_bound(struct apply *a, const struct item *it, struct err *e)
 
 	if (it->type == ITEM_ENI && !links_up(a->links, it->key))
 		return err_set(e, -ENOLINK, "InternalError", "", "%s has no link", it->key);
-	rc = bind_put(a->cfg.names, a->shadow, it, &counts, e);
+	rc = bind_put(&a->bind, it, &counts, e);
 	if (rc)
 		return rc;
 	note_paths(a, it, &counts);
@@ -135,7 +136,7 @@ static int drop(struct apply *a, const struct item *it, struct err *e)
 	default:
 		a->paths_changed = true;
 		a->dns_changed = a->dns_changed || it->type == ITEM_ENI;
-		return bind_remove(a->cfg.names, a->shadow, it, e);
+		return bind_remove(&a->bind, it, e);
 	}
 }
 
@@ -289,7 +290,7 @@ static void sweep(struct apply *a)
 	}
 }
 
-/* "sgr-…", or "acl-…/in/100": see plan.h. */
+/* "sgr-…", or an ACL's id and more behind a slash: see struct item_rule. */
 static bool rule_exists(void *arg, const char *rule)
 {
 	const struct apply *a = arg;
@@ -438,15 +439,19 @@ static void audit(void *arg)
 {
 	struct apply *a = arg;
 	struct err e = {0};
+	uint32_t recounted = 0;
 	int rc = shadow_sync(a->shadow, &e);
 
 	if (!rc)
 		rc = links_sync(a->links, &e);
+	if (!rc)
+		rc = dataplane_recount_flows(a->cfg.dp, &recounted, &e);
 	if (rc) {
 		log_error("audit failed", "error", e.msg);
 		return;
 	}
 	a->stats.audits++;
+	a->stats.repaired += recounted;
 	rulesets_audit(a->rulesets);
 	a->sweep = true;
 	plan_retry(a->plan, true);
@@ -496,6 +501,7 @@ int apply_open(const struct apply_config *cfg, const char *run_dir, struct apply
 	a->cfg = *cfg;
 	a->plan = plan_new();
 	a->shadow = shadow_new(cfg->dp);
+	a->bind = (struct bind){cfg->names, a->shadow, cfg->flow_quota};
 	a->links = links_new(cfg->fabric, cfg->dp, cfg->names, run_dir);
 	if (!a->plan || !a->shadow || !a->links)
 		rc = err_sys(e, -ENOMEM, "apply");

@@ -25,6 +25,7 @@ struct apply_config {
 	struct names *names;
 	struct sandboxes *sandboxes;
 	struct resolver *resolver;
+	uint32_t flow_quota; /* flows that an interface may have open; 0: FLOW_QUOTA_DEFAULT */
 };
 
 /* Reads the kernel, plans everything and starts. Takes the store's commit hook. */

@@ -21,52 +21,53 @@ static uint32_t number(struct names *n, enum name_space space, const char *symbo
 	return ret;
 }
 
-static int put_vpc(struct names *n, struct shadow *s, const struct item *it, struct err *e)
+static int put_vpc(const struct bind *b, const struct item *it, struct err *e)
 {
 	const struct item_vpc *body = it->body;
 	int rc = 0;
-	uint32_t key = number(n, NAME_VPC, it->key, &rc, e);
+	uint32_t key = number(b->names, NAME_VPC, it->key, &rc, e);
 	struct vpc_entry v = {
 		.flags = body->dns_support ? VPC_DNS_SUPPORT : 0,
-		.local_table = number(n, NAME_TABLE, body->local_table, &rc, e),
+		.local_table = number(b->names, NAME_TABLE, body->local_table, &rc, e),
 		.resolver = ip128_from(&body->resolver),
 	};
 
-	return rc ? rc : shadow_put(s, DP_VPCS, &key, &v);
+	return rc ? rc : shadow_put(b->shadow, DP_VPCS, &key, &v);
 }
 
-static int put_subnet(struct names *n, struct shadow *s, const struct item *it, struct err *e)
+static int put_subnet(const struct bind *b, const struct item *it, struct err *e)
 {
 	const struct item_subnet *body = it->body;
 	int rc = 0;
-	uint32_t key = number(n, NAME_SUBNET, it->key, &rc, e);
+	uint32_t key = number(b->names, NAME_SUBNET, it->key, &rc, e);
 	struct subnet_entry v = {
-		.vpc = number(n, NAME_VPC, body->vpc, &rc, e),
-		.route_table = number(n, NAME_TABLE, body->route_table, &rc, e),
-		.acl = number(n, NAME_ACL, body->acl, &rc, e),
+		.vpc = number(b->names, NAME_VPC, body->vpc, &rc, e),
+		.route_table = number(b->names, NAME_TABLE, body->route_table, &rc, e),
+		.acl = number(b->names, NAME_ACL, body->acl, &rc, e),
 		.router = ip128_from(&body->router),
 		.prefix6 = ip128_from(&body->prefix6.ip),
 		.prefix6_len = body->prefix6.len,
 	};
 
-	return rc ? rc : shadow_put(s, DP_SUBNETS, &key, &v);
+	return rc ? rc : shadow_put(b->shadow, DP_SUBNETS, &key, &v);
 }
 
-static int put_eni(struct names *n, struct shadow *s, const struct item *it, struct err *e)
+static int put_eni(const struct bind *b, const struct item *it, struct err *e)
 {
 	const struct item_eni *body = it->body;
 	int rc = 0;
-	uint32_t key = number(n, NAME_INTERFACE, it->key, &rc, e);
+	uint32_t key = number(b->names, NAME_INTERFACE, it->key, &rc, e);
 	struct eni v = {
-		.vpc = number(n, NAME_VPC, body->vpc, &rc, e),
-		.subnet = number(n, NAME_SUBNET, body->subnet, &rc, e),
-		.groups = number(n, NAME_GROUPS, body->groups, &rc, e),
+		.vpc = number(b->names, NAME_VPC, body->vpc, &rc, e),
+		.subnet = number(b->names, NAME_SUBNET, body->subnet, &rc, e),
+		.groups = number(b->names, NAME_GROUPS, body->groups, &rc, e),
 		.flags = body->flags,
 		.address = ip128_from(&body->address),
 		.address6 = ip128_from(&body->address6),
 		.tcp_established_timeout = body->tcp_established_timeout,
 		.udp_timeout = body->udp_timeout,
 		.udp_stream_timeout = body->udp_stream_timeout,
+		.flow_quota = b->flow_quota,
 		.mtu = body->mtu,
 		.output = OUTPUT_PEER,
 	};
@@ -74,23 +75,23 @@ static int put_eni(struct names *n, struct shadow *s, const struct item *it, str
 	memcpy(v.mac, body->mac.b, sizeof(v.mac));
 	if (!(body->flags & (ENI_INTERNET | ENI_SERVICE)))
 		v.service_address = service_address(key);
-	return rc ? rc : shadow_put(s, DP_ENIS, &key, &v);
+	return rc ? rc : shadow_put(b->shadow, DP_ENIS, &key, &v);
 }
 
 _Static_assert(sizeof(((struct item_nat *)0)->addresses) / sizeof(struct item_nat_address) ==
 		       NAT_ADDRESSES_MAX,
 	       "as many addresses in the plan as in the data plane");
 
-static int put_nat(struct names *n, struct shadow *s, const struct item *it, struct err *e)
+static int put_nat(const struct bind *b, const struct item *it, struct err *e)
 {
 	const struct item_nat *body = it->body;
 	int rc = 0;
-	uint32_t key = number(n, NAME_NAT, it->key, &rc, e);
+	uint32_t key = number(b->names, NAME_NAT, it->key, &rc, e);
 	struct nat_entry v = {
-		.vpc = number(n, NAME_VPC, body->vpc, &rc, e),
-		.subnet = number(n, NAME_SUBNET, body->subnet, &rc, e),
-		.gateway = number(n, NAME_GATEWAY, body->gateway, &rc, e),
-		.ifindex = number(n, NAME_INTERFACE, it->key, &rc, e),
+		.vpc = number(b->names, NAME_VPC, body->vpc, &rc, e),
+		.subnet = number(b->names, NAME_SUBNET, body->subnet, &rc, e),
+		.gateway = number(b->names, NAME_GATEWAY, body->gateway, &rc, e),
+		.ifindex = number(b->names, NAME_INTERFACE, it->key, &rc, e),
 		.n_addresses = body->n_addresses,
 	};
 
@@ -103,45 +104,45 @@ static int put_nat(struct names *n, struct shadow *s, const struct item *it, str
 		v.flags |= NAT_AVAILABLE;
 	if (body->is_public)
 		v.flags |= NAT_IS_PUBLIC;
-	return rc ? rc : shadow_put(s, DP_NATS, &key, &v);
+	return rc ? rc : shadow_put(b->shadow, DP_NATS, &key, &v);
 }
 
-static int put_gateway(struct names *n, struct shadow *s, const struct item *it, struct err *e)
+static int put_gateway(const struct bind *b, const struct item *it, struct err *e)
 {
 	const struct item_gateway *body = it->body;
 	int rc = 0;
-	uint32_t key = number(n, NAME_GATEWAY, it->key, &rc, e);
+	uint32_t key = number(b->names, NAME_GATEWAY, it->key, &rc, e);
 	struct gateway_entry v = {
-		.vpc = number(n, NAME_VPC, body->vpc, &rc, e),
-		.route_table = number(n, NAME_TABLE, body->route_table, &rc, e),
+		.vpc = number(b->names, NAME_VPC, body->vpc, &rc, e),
+		.route_table = number(b->names, NAME_TABLE, body->route_table, &rc, e),
 	};
 
-	return rc ? rc : shadow_put(s, DP_GATEWAYS, &key, &v);
+	return rc ? rc : shadow_put(b->shadow, DP_GATEWAYS, &key, &v);
 }
 
-static int put_address(struct names *n, struct shadow *s, const struct item *it, struct err *e)
+static int put_address(const struct bind *b, const struct item *it, struct err *e)
 {
 	const struct item_address *body = it->body;
 	enum name_space space = body->kind == ADDR_NAT ? NAME_NAT : NAME_INTERFACE;
 	int rc = 0;
 	struct addr_key key = {
-		.vpc = number(n, NAME_VPC, body->vpc, &rc, e),
+		.vpc = number(b->names, NAME_VPC, body->vpc, &rc, e),
 		.family = body->address.family,
 		.address = ip128_from(&body->address),
 	};
 	struct addr_entry v = {
 		.kind = body->kind,
-		.ifindex = number(n, space, body->holder, &rc, e),
-		.vpc = number(n, NAME_VPC, body->holder_vpc, &rc, e),
-		.gateway = number(n, NAME_GATEWAY, body->gateway, &rc, e),
-		.egress_gateway = number(n, NAME_GATEWAY, body->egress_gateway, &rc, e),
+		.ifindex = number(b->names, space, body->holder, &rc, e),
+		.vpc = number(b->names, NAME_VPC, body->holder_vpc, &rc, e),
+		.gateway = number(b->names, NAME_GATEWAY, body->gateway, &rc, e),
+		.egress_gateway = number(b->names, NAME_GATEWAY, body->egress_gateway, &rc, e),
 		.other = ip128_from(&body->other),
 	};
 
-	return rc ? rc : shadow_put(s, DP_ADDRESSES, &key, &v);
+	return rc ? rc : shadow_put(b->shadow, DP_ADDRESSES, &key, &v);
 }
 
-static int put_route(struct names *n, struct shadow *s, const struct item *it, struct err *e)
+static int put_route(const struct bind *b, const struct item *it, struct err *e)
 {
 	static const enum name_space spaces[] = {
 		[TARGET_INTERNET_GATEWAY] = NAME_GATEWAY,
@@ -154,15 +155,15 @@ static int put_route(struct names *n, struct shadow *s, const struct item *it, s
 	int rc = 0;
 	struct route_key key = {
 		.prefixlen = 64u + cidr_len128(&body->destination),
-		.table = number(n, NAME_TABLE, body->table, &rc, e),
+		.table = number(b->names, NAME_TABLE, body->table, &rc, e),
 		.family = body->destination.ip.family,
 		.address = ip128_from(&body->destination.ip),
 	};
 	struct route_entry v = {.target = body->target};
 
 	if (body->id[0])
-		v.id = number(n, spaces[body->target], body->id, &rc, e);
-	return rc ? rc : shadow_put(s, DP_ROUTES, &key, &v);
+		v.id = number(b->names, spaces[body->target], body->id, &rc, e);
+	return rc ? rc : shadow_put(b->shadow, DP_ROUTES, &key, &v);
 }
 
 static void claim_name(const struct item *it, char *ret, size_t len)
@@ -170,11 +171,11 @@ static void claim_name(const struct item *it, char *ret, size_t len)
 	snprintf(ret, len, "%s %s", item_type_name(it->type), it->key);
 }
 
-int bind_put(struct names *n, struct shadow *s, const struct item *it, struct shadow_counts *counts,
+int bind_put(const struct bind *b, const struct item *it, struct shadow_counts *counts,
 	     struct err *e)
 {
-	static int (*const put[ITEM_TYPE_COUNT])(struct names *, struct shadow *,
-						 const struct item *, struct err *) = {
+	static int (*const put[ITEM_TYPE_COUNT])(const struct bind *, const struct item *,
+						 struct err *) = {
 		[ITEM_VPC] = put_vpc,	      [ITEM_SUBNET] = put_subnet,
 		[ITEM_ENI] = put_eni,	      [ITEM_NAT] = put_nat,
 		[ITEM_GATEWAY] = put_gateway, [ITEM_ADDRESS] = put_address,
@@ -184,16 +185,16 @@ int bind_put(struct names *n, struct shadow *s, const struct item *it, struct sh
 	int rc;
 
 	claim_name(it, claim, sizeof(claim));
-	shadow_begin(s, claim);
-	rc = put[it->type](n, s, it, e);
+	shadow_begin(b->shadow, claim);
+	rc = put[it->type](b, it, e);
 	if (rc == -ENOMEM)
 		return err_sys(e, rc, "%s", claim);
 	if (rc)
 		return rc;
-	return shadow_commit(s, counts, e);
+	return shadow_commit(b->shadow, counts, e);
 }
 
-int bind_remove(struct names *n, struct shadow *s, const struct item *it, struct err *e)
+int bind_remove(const struct bind *b, const struct item *it, struct err *e)
 {
 	static const struct {
 		bool own;
@@ -207,10 +208,10 @@ int bind_remove(struct names *n, struct shadow *s, const struct item *it, struct
 	int rc;
 
 	claim_name(it, claim, sizeof(claim));
-	rc = shadow_remove(s, claim, e);
+	rc = shadow_remove(b->shadow, claim, e);
 	if (!rc && released[it->type].own)
-		names_release(n, released[it->type].space, it->key);
+		names_release(b->names, released[it->type].space, it->key);
 	if (!rc && it->type == ITEM_NAT)
-		names_release(n, NAME_INTERFACE, it->key);
+		names_release(b->names, NAME_INTERFACE, it->key);
 	return rc;
 }

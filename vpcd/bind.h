@@ -9,10 +9,16 @@
 #include "vpcd/plan.h"
 #include "vpcd/shadow.h"
 
+struct bind {
+	struct names *names;
+	struct shadow *shadow;
+	uint32_t flow_quota; /* of every interface; 0: FLOW_QUOTA_DEFAULT */
+};
+
 /* Puts the entries of an item of type ITEM_VPC, ITEM_SUBNET, ITEM_ENI, ITEM_NAT, ITEM_GATEWAY,
  * ITEM_ADDRESS or ITEM_ROUTE, all or none. counts: what had to be written. */
-int bind_put(struct names *n, struct shadow *s, const struct item *it, struct shadow_counts *counts,
+int bind_put(const struct bind *b, const struct item *it, struct shadow_counts *counts,
 	     struct err *e);
-int bind_remove(struct names *n, struct shadow *s, const struct item *it, struct err *e);
+int bind_remove(const struct bind *b, const struct item *it, struct err *e);
 
 #endif

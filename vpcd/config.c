@@ -25,6 +25,7 @@ static const char help[] =
 	"  --region NAME        (default us-east-1)\n"
 	"  --public-pool CIDR   elastic IPs (default 198.51.100.0/24)\n"
 	"  --max-flows N        entries of the flow table, two a flow (default 262144)\n"
+	"  --flow-quota N       flows that one interface may have open (default 65536)\n"
 	"  --max-interfaces N   (default 8192)\n"
 	"  --pool N             namespaces kept ready for the next sandboxes (default 0)\n"
 	"  --lab-clock          let `vpcctl clock advance` move the network's time forward\n"
@@ -47,6 +48,7 @@ enum option_id {
 	OPT_REGION,
 	OPT_PUBLIC_POOL,
 	OPT_MAX_FLOWS,
+	OPT_FLOW_QUOTA,
 	OPT_MAX_INTERFACES,
 	OPT_POOL,
 	OPT_LAB_CLOCK,
@@ -66,6 +68,7 @@ static const struct option options[] = {
 	{"region", required_argument, NULL, OPT_REGION},
 	{"public-pool", required_argument, NULL, OPT_PUBLIC_POOL},
 	{"max-flows", required_argument, NULL, OPT_MAX_FLOWS},
+	{"flow-quota", required_argument, NULL, OPT_FLOW_QUOTA},
 	{"max-interfaces", required_argument, NULL, OPT_MAX_INTERFACES},
 	{"pool", required_argument, NULL, OPT_POOL},
 	{"lab-clock", no_argument, NULL, OPT_LAB_CLOCK},
@@ -162,6 +165,8 @@ static int set_option(struct config *c, int opt, const char *v, struct err *e)
 			       : 0;
 	case OPT_MAX_FLOWS:
 		return set_number(&c->max_flows, "max-flows", v, 1024, 1u << 26, e);
+	case OPT_FLOW_QUOTA:
+		return set_number(&c->flow_quota, "flow-quota", v, 1, 1u << 26, e);
 	case OPT_MAX_INTERFACES:
 		return set_number(&c->max_interfaces, "max-interfaces", v, 16, 1u << 20, e);
 	case OPT_POOL:

@@ -20,6 +20,7 @@ struct config {
 	const char *account, *region;
 	struct cidr pool;
 	uint32_t max_flows, max_interfaces;
+	uint32_t flow_quota; /* of an interface; 0: the default */
 	unsigned namespace_pool;
 	bool lab_clock; /* virtual time may be moved forward */
 	bool purge;

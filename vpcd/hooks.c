@@ -106,6 +106,59 @@ static void dns_metrics(struct daemon *d, struct buf *out)
 #undef DNS_METRIC
 }
 
+/* ---- flows of interfaces ---- */
+
+struct flow_series {
+	struct dataplane *dp;
+	struct buf *out;
+	bool exceeded;
+};
+
+static void flow_metric(void *arg, const char *symbol, uint32_t ifindex)
+{
+	struct flow_series *s = arg;
+	struct eni_flows f;
+
+	if (dataplane_eni_flows(s->dp, ifindex, &f, NULL))
+		return;
+	if (s->exceeded)
+		buf_printf(s->out,
+			   "vpcd_conntrack_allowance_exceeded_total{network_interface=\"%s\"} "
+			   "%llu\n",
+			   symbol, (unsigned long long)f.allowance_exceeded);
+	else
+		buf_printf(s->out, "vpcd_open_flows{network_interface=\"%s\"} %u\n", symbol,
+			   f.open);
+}
+
+static void flow_metrics(struct daemon *d, struct buf *out)
+{
+	struct flow_series s = {d->dp, out, false};
+
+	buf_puts(out, "# HELP vpcd_open_flows Flows that the interface opened and that live.\n"
+		      "# TYPE vpcd_open_flows gauge\n");
+	names_each(d->names, NAME_INTERFACE, flow_metric, &s);
+	buf_puts(out, "# HELP vpcd_conntrack_allowance_exceeded_total Packets dropped because the "
+		      "interface had as many flows open as it may.\n"
+		      "# TYPE vpcd_conntrack_allowance_exceeded_total counter\n");
+	s.exceeded = true;
+	names_each(d->names, NAME_INTERFACE, flow_metric, &s);
+}
+
+static int hits_read(void *arg, struct err *e)
+{
+	struct daemon *d = arg;
+
+	return apply_hits_read(d->apply, e);
+}
+
+static uint64_t rule_hits(void *arg, const char *rule)
+{
+	struct daemon *d = arg;
+
+	return apply_hits(d->apply, rule);
+}
+
 static void metrics(void *arg, struct buf *out)
 {
 	struct daemon *d = arg;
@@ -113,6 +166,7 @@ static void metrics(void *arg, struct buf *out)
 	apply_metrics(d, out);
 	dns_metrics(d, out);
 	nat_figures_metrics(d->nat, out);
+	flow_metrics(d, out);
 	buf_puts(out, "# HELP vpcd_dropped_packets_total Packets dropped, by reason.\n"
 		      "# TYPE vpcd_dropped_packets_total counter\n");
 	dataplane_drops(d->dp, drop_metric, out, NULL);
@@ -159,6 +213,8 @@ struct api_hooks daemon_hooks(struct daemon *d)
 			      .metrics = metrics,
 			      .figures = figures,
 			      .clock_advance = clock_advance,
+			      .hits_read = hits_read,
+			      .rule_hits = rule_hits,
 			      .sandbox = sandbox};
 
 	daemon_hooks_observe(&h);

@@ -111,7 +111,8 @@ static int open_apply(struct daemon *d, struct err *e)
 				  .fabric = d->fabric,
 				  .names = d->names,
 				  .sandboxes = d->sandboxes,
-				  .resolver = d->resolver};
+				  .resolver = d->resolver,
+				  .flow_quota = d->cfg.flow_quota};
 	return apply_open(&ap, d->cfg.run_dir, &d->apply, e);
 }
 

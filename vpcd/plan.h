@@ -61,8 +61,7 @@ struct item_subnet {
 /* A rule in order; ports and types as in abi.h. A rule of the model that names a prefix list is
  * several here, one for each of its entries. */
 struct item_rule {
-	/* For trace and hit counters: "sgr-…", or "<acl id>/in/<number>", "<acl id>/out/<number>"
-	 */
+	/* For trace and hit counters: "sgr-…", or of network_acl_entry_id() */
 	char id[SYMBOL_LEN];
 	bool deny;
 	int16_t protocol;	/* -1: all */

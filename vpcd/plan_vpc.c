@@ -85,10 +85,12 @@ static int entry_order(const void *a, const void *b)
 	return x->rule_number < y->rule_number ? -1 : x->rule_number > y->rule_number;
 }
 
-static void acl_rule(struct item_rule *r, const char *acl, const struct network_acl_entry *en)
+static void acl_rule(struct item_rule *r, const struct network_acl *acl,
+		     const struct network_acl_entry *en)
 {
-	snprintf(r->id, sizeof(r->id), "%.24s/%s/%d", acl, en->egress ? "out" : "in",
-		 (int)en->rule_number);
+	char id[ACL_ENTRY_ID_LEN];
+
+	symbol_set(r->id, network_acl_entry_id(acl, en, id));
 	r->deny = en->rule_action == ACL_DENY;
 	r->protocol = en->protocol;
 	r->from = en->from_port;
@@ -114,7 +116,7 @@ void plan_network_acl(struct plan_pass *pp, const struct object *o)
 	for (int egress = 0; egress < 2; egress++)
 		for (size_t i = 0; i < n; i++)
 			if (sorted[i]->egress == egress)
-				acl_rule(&body->rules[body->n_in + body->n_out], o->id, sorted[i]),
+				acl_rule(&body->rules[body->n_in + body->n_out], a, sorted[i]),
 					egress ? body->n_out++ : body->n_in++;
 	free(sorted);
 	plan_emit(pp, ITEM_ACL, o->id, body, len);
