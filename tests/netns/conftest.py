@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A daemon of its own for each test file, and what tests do with it all the time."""
 
+import http.client
 import json
 import os
 import pathlib
@@ -90,6 +91,21 @@ class Daemon:
     def json(self, *args):
         return json.loads(self.ctl(*args, "-o", "json").stdout)
 
+    def rest(self, method, path, body=None):
+        """A request to the API; its answer, which must be no error."""
+        c = http.client.HTTPConnection("vpcd")
+        c.sock = socket.socket(socket.AF_UNIX)
+        c.sock.settimeout(60)
+        c.sock.connect(str(self.socket))
+        try:
+            c.request(method, path, None if body is None else json.dumps(body))
+            r = c.getresponse()
+            text = r.read().decode()
+        finally:
+            c.close()
+        assert r.status < 300, f"{method} {path}: {r.status} {text}"
+        return json.loads(text) if text else None
+
     def popen(self, *args, **kwargs):
         return subprocess.Popen([VPCCTL, "--socket", str(self.socket), *map(str, args)],
                                 text=True, **kwargs)
@@ -138,11 +154,14 @@ class Daemon:
     def wait_log(self, sandbox, text):
         until(lambda: text in self.logs(sandbox), 15, f"{text!r} in the log of {sandbox}")
 
+    def metrics(self):
+        return subprocess.run(["curl", "-s", "--unix-socket", str(self.socket),
+                               "http://vpcd/metrics"], capture_output=True, text=True,
+                              check=True).stdout
+
     def drops(self, reason):
         """Packets dropped for a reason, over all interfaces."""
-        r = subprocess.run(["curl", "-s", "--unix-socket", str(self.socket),
-                            "http://vpcd/metrics"], capture_output=True, text=True, check=True)
-        return sum(int(line.split()[-1]) for line in r.stdout.splitlines()
+        return sum(int(line.split()[-1]) for line in self.metrics().splitlines()
                    if line.startswith("vpcd_dropped_packets_total{") and
                    f'reason="{reason}"' in line)
 
