@@ -330,11 +330,16 @@ struct flow_key {
 	__u8 family;
 	__u8 protocol;
 	__u16 reserved;
-	__be16 sport, dport; /* ICMP echo: identifier in both; other ICMP: type << 8 | code, 0 */
+	__be16 sport,
+		dport; /* ICMP echo: identifier, and FLOW_ECHO_REQUEST or FLOW_ECHO_REPLY, so that
+			* each direction is a half of its own; other ICMP: type << 8 | code, 0 */
 	struct ip128 saddr, daddr;
 };
 
-enum flow_state { FLOW_CLAIMED = 1, FLOW_LIVE, FLOW_CLOSED, FLOW_DEAD };
+#define FLOW_ECHO_REQUEST 2 /* in dport, network order; no type << 8 | code is either */
+#define FLOW_ECHO_REPLY	  3
+
+enum flow_state { FLOW_CLAIMED = 1, FLOW_LIVE, FLOW_CLOSED, FLOW_DEAD, FLOW_DELETING };
 
 enum flow_flags {
 	FLOW_REPLY = 1,	       /* the half that the opener did not send */
@@ -406,10 +411,17 @@ static inline __u64 flow_timeout(const struct flow_key *k, const struct flow *f)
 /* ---- retiring ----
  *
  * retire: ARRAY, mapped by the daemon. The daemon lists keys; flows_retire marks both halves DEAD
- * where they are CLOSED or expired, or in any case if forced, and notes when: last_seen_ns of a
- * DEAD entry is kernel time.
+ * where they are CLOSED or expired, or in any case, and notes when: last_seen_ns of a DEAD entry is
+ * kernel time. A flow that resumes meanwhile takes a DEAD entry over; deletion is a program's too,
+ * so that only one of both gets it.
  */
 #define RETIRE_MAX 512
+
+enum retire_what {
+	RETIRE_EXPIRED, /* or CLOSED */
+	RETIRE_LIVE,	/* in any case */
+	RETIRE_DELETE,	/* what is DEAD still */
+};
 
 struct retire_args { /* context of flows_retire */
 	__u32 n, reserved;
@@ -418,9 +430,9 @@ struct retire_args { /* context of flows_retire */
 
 struct retire_entry {
 	struct flow_key key;
-	__u32 force;
+	__u32 what;	 /* enum retire_what */
 	__u32 timed_out; /* out: a flow that was idle, not closed, ended here */
-	__u32 reserved;
+	__u32 deleted;	 /* out: halves */
 };
 
 struct correct_args { /* context of flows_correct: eni_flows[ifindex].open += delta */

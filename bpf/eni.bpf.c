@@ -100,8 +100,6 @@ static __always_inline struct flow *flow_find(struct walk *w)
 		;
 	if (flow_state(f) != FLOW_LIVE || flow_expired(&w->key, f, w->now) || is_reopening(w, f))
 		return NULL;
-	if (w->is.is_echo && is_echo_reply(w) != !!(f->flags & FLOW_REPLY))
-		return NULL;
 	return f;
 }
 
@@ -232,10 +230,11 @@ static __always_inline int judge(struct __sk_buff *skb, struct walk *w, int *act
 	}
 	if (is_refused_fragment(w, f))
 		return DROP_NAT_FRAGMENT;
-	if (is_too_large(w, f->mtu))
+	if (is_too_large(w, w->is.has_flow ? w->mtu : f->mtu))
 		return DROP_MTU;
 	if (w->dry) {
-		w->output_ifindex = f->output_ifindex;
+		if (!w->is.has_flow) /* else it walked again, perhaps elsewhere */
+			w->output_ifindex = f->output_ifindex;
 		w->flow_flags = f->flags;
 		return DROP_NONE;
 	}

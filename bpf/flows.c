@@ -35,7 +35,7 @@ int dataplane_flows(struct dataplane *dp,
 struct retiring {
 	struct dataplane *dp;
 	uint32_t n;
-	uint64_t now, timed_out;
+	uint64_t now, timed_out, deleted;
 };
 
 static int retire_flush(struct retiring *r, struct err *e)
@@ -46,17 +46,20 @@ static int retire_flush(struct retiring *r, struct err *e)
 
 	if (r->n && bpf_prog_test_run_opts(r->dp->retire_prog, &opts))
 		return err_sys(e, -errno, "retire flows");
-	for (uint32_t i = 0; i < r->n; i++)
+	for (uint32_t i = 0; i < r->n; i++) {
 		r->timed_out += v[i].timed_out;
+		r->deleted += v[i].deleted;
+	}
 	r->n = 0;
 	return 0;
 }
 
-static int retire_add(struct retiring *r, const struct flow_key *k, bool force, struct err *e)
+static int retire_add(struct retiring *r, const struct flow_key *k, enum retire_what what,
+		      struct err *e)
 {
 	struct retire_entry *v = r->dp->retire.p;
 
-	v[r->n] = (struct retire_entry){.key = *k, .force = force};
+	v[r->n] = (struct retire_entry){.key = *k, .what = what};
 	return ++r->n == RETIRE_MAX ? retire_flush(r, e) : 0;
 }
 
@@ -74,7 +77,7 @@ static int end_one(void *arg, const void *key, const void *value)
 
 	if (k->ifindex != x->ifindex && f->output_ifindex != x->ifindex)
 		return 0;
-	return retire_add(&x->r, k, true, x->e);
+	return retire_add(&x->r, k, RETIRE_LIVE, x->e);
 }
 
 static int forget_fragments(struct dataplane *dp, uint32_t ifindex, struct err *e)
@@ -115,25 +118,20 @@ static int collect_slice(struct retiring *r, const struct map_reader *slice, str
 	const struct flow_key *k = (const struct flow_key *)slice->keys;
 	const struct flow *f = (const struct flow *)slice->values;
 	uint64_t dead_until = kernel_now() - GRACE_NS;
-	struct flow_key done[MAP_BATCH];
-	size_t n = 0;
 	int rc = 0;
 
 	for (uint32_t i = 0; i < slice->n && !rc; i++)
 		if (f[i].state == FLOW_DEAD && f[i].last_seen_ns <= dead_until)
-			done[n++] = k[i];
+			rc = retire_add(r, &k[i], RETIRE_DELETE, e);
 		else if (f[i].state == FLOW_CLOSED)
-			rc = retire_add(r, &k[i], false, e);
+			rc = retire_add(r, &k[i], RETIRE_EXPIRED, e);
 		else if (f[i].state != FLOW_LIVE)
 			continue;
 		else if (f[i].last_seen_ns + flow_timeout(&k[i], &f[i]) <= r->now)
-			rc = retire_add(r, &k[i], false, e);
+			rc = retire_add(r, &k[i], RETIRE_EXPIRED, e);
 		else
 			st->live++;
-	if (!rc)
-		rc = map_delete(&r->dp->flows, done, n, e);
 	st->entries += slice->n;
-	st->collected += rc ? 0 : n;
 	return rc;
 }
 
@@ -153,6 +151,7 @@ int dataplane_collect(struct dataplane *dp, size_t budget, struct flow_stats *re
 	if (!rc)
 		rc = retire_flush(&r, e);
 	ret->timed_out = r.timed_out;
+	ret->collected = r.deleted;
 	return rc;
 }
 

@@ -77,8 +77,7 @@ static __always_inline void reply_key_fill(struct walk *w)
 	k->reserved = 0;
 	k->saddr = w->at.daddr;
 	k->daddr = w->at.saddr;
-	k->sport = w->at.dport;
-	k->dport = w->at.sport;
+	turn_ports(w->is.is_echo, w->at.sport, w->at.dport, &k->sport, &k->dport);
 }
 
 /* The half that the opener sends. */
@@ -108,6 +107,10 @@ static __always_inline void forward_fill(struct walk *w, const struct dp_config 
 		f->flags |= FLOW_SNAT;
 	if (!ip128_equal(&w->key.daddr, &w->at.daddr))
 		f->flags |= FLOW_DNAT;
+	if (w->key.protocol == IPPROTO_TCP && (w->is.tcp_flags & TCP_FIN))
+		f->flags |= FLOW_SEEN_FIN;
+	if (w->key.protocol == IPPROTO_TCP && (w->is.tcp_flags & TCP_RST))
+		f->flags |= FLOW_SEEN_RST | FLOW_CLOSING;
 	timeouts_fill(w);
 }
 
@@ -119,13 +122,13 @@ static __always_inline void reverse_fill(struct walk *w)
 
 	f->saddr = w->key.daddr;
 	f->daddr = w->key.saddr;
-	f->sport = w->key.dport;
-	f->dport = w->key.sport;
+	turn_ports(w->is.is_echo, w->key.sport, w->key.dport, &f->sport, &f->dport);
 	f->output_ifindex = w->key.ifindex;
 	__builtin_memcpy(f->dmac, w->self.mac, 6);
 	f->output = w->self.output;
 	f->flags = FLOW_REPLY | FLOW_ACL_UNKNOWN |
-		   (flags & (FLOW_ROUTED | FLOW_TRACKED_IN | FLOW_TRACKED_OUT | FLOW_EGRESS_ONLY));
+		   (flags & (FLOW_ROUTED | FLOW_TRACKED_IN | FLOW_TRACKED_OUT | FLOW_EGRESS_ONLY |
+			     FLOW_CLOSING));
 	if (flags & FLOW_SNAT)
 		f->flags |= FLOW_DNAT;
 	if (flags & FLOW_DNAT)
@@ -145,15 +148,17 @@ enum reply_half { REPLY_WANTED, REPLY_KEPT };
 static __always_inline int reply_half(struct walk *w, const int own_stays)
 {
 	struct flow *f = bpf_map_lookup_elem(&flows, &w->reverse_key);
+	__be16 sport, dport;
 
+	turn_ports(w->is.is_echo, w->key.sport, w->key.dport, &sport, &dport);
 	if (!f || flow_state(f) != FLOW_LIVE || flow_expired(&w->reverse_key, f, w->now))
 		return REPLY_WANTED;
 	if (!ip128_equal(&f->saddr, &w->key.daddr) || !ip128_equal(&f->daddr, &w->key.saddr) ||
-	    f->sport != w->key.dport || f->dport != w->key.sport)
+	    f->sport != sport || f->dport != dport)
 		return REPLY_WANTED;
 	if (f->output_ifindex == w->key.ifindex)
 		return own_stays ? REPLY_KEPT : REPLY_WANTED;
-	if (half_answers(w, f))
+	if (!is_reopening(w, f))
 		return REPLY_KEPT;
 	flow_leave(&w->reverse_key, f, FLOW_CLOSED);
 	return REPLY_WANTED;
@@ -188,11 +193,8 @@ static __always_inline int claim_nat(struct walk *w)
 		flow_set_state(&w->reverse_key, FLOW_CLAIMED, FLOW_CLOSED);
 		return claim_reason(rc);
 	}
-	w->at.sport = w->reverse_key.dport;
-	if (w->is.is_echo)
-		w->at.dport = w->at.sport;
+	w->at.sport = w->is.is_echo ? w->reverse_key.sport : w->reverse_key.dport;
 	w->flow.sport = w->at.sport;
-	w->flow.dport = w->at.dport;
 	return DROP_NONE;
 }
 
@@ -300,6 +302,17 @@ static __always_inline int is_same_translation(const struct walk *w, const struc
 	       ip128_equal(&w->at.daddr, &w->old.daddr);
 }
 
+/* Each half has its own: a middlebox of the subnet answers as a neighbour. */
+static __always_inline void flow_set_routed(struct flow *f, __u32 routed)
+{
+	if (routed == (f->flags & FLOW_ROUTED))
+		return;
+	if (routed)
+		__sync_fetch_and_or(&f->flags, FLOW_ROUTED);
+	else
+		__sync_fetch_and_and(&f->flags, ~FLOW_ROUTED);
+}
+
 /* Does what is entered still hold? A half walks again when routes or ACLs changed, when it never
  * walked (the first reply), and, if some gate did not track it, when rules changed. 0, or the
  * reason; FLOW_PATH: the flow ends. */
@@ -331,6 +344,7 @@ __noinline int walk_again(struct walk *w)
 	if (w->output_ifindex != same)
 		return readmit(w, f, cfg);
 	f->mtu = w->mtu;
+	flow_set_routed(f, w->flow_flags & FLOW_ROUTED);
 	f->generation = *(volatile const __u32 *)&cfg->generation;
 	f->group_generation = *(volatile const __u32 *)&cfg->group_generation;
 	if (w->old_flags & FLOW_ACL_UNKNOWN)

@@ -31,12 +31,12 @@ static __always_inline int receiver_knows(struct walk *w)
 	k->reserved = 0;
 	k->saddr = t->daddr;
 	k->daddr = t->saddr;
-	k->sport = t->dport;
-	k->dport = t->sport;
+	k->dport = t->dport;
+	turn_ports(is_echo_key(k), t->sport, t->dport, &k->sport, &k->dport);
 	f = bpf_map_lookup_elem(&flows, k);
 	if (!f || flow_state(f) != FLOW_LIVE || flow_expired(k, f, w->now))
 		return 0;
-	if (!w->is.of_error && !half_answers(w, f))
+	if (!w->is.of_error && is_reopening(w, f))
 		return 0;
 	return flow_is_own(f->flags);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * The life of a flow entry: CLAIMED, LIVE, CLOSED, DEAD, changed by compare-and-swap.
  *
- * The kernel recycles a deleted element at once, so no program deletes one: user space marks both
- * halves DEAD, waits until no program can hold them, and deletes. A CLOSED or expired entry may be
- * taken over in place.
+ * The kernel recycles a deleted element at once, so nobody deletes a visible one: both halves are
+ * marked DEAD, and deleted when no program can hold them from before. A CLOSED, DEAD or expired
+ * entry may be taken over in place.
  */
 #ifndef VPCD_BPF_LIB_FLOW_H
 #define VPCD_BPF_LIB_FLOW_H
@@ -54,8 +54,7 @@ static __always_inline void flow_other_key(const struct flow_key *k, const struc
 	other->reserved = 0;
 	other->saddr = f->daddr;
 	other->daddr = f->saddr;
-	other->sport = f->dport;
-	other->dport = f->sport;
+	turn_ports(is_echo_key(k), f->sport, f->dport, &other->sport, &other->dport);
 }
 
 /* A pair is as old as its younger half. */
@@ -91,24 +90,10 @@ static __always_inline int flow_is_own(__u32 flags)
 	return !!(flags & (flags & FLOW_REPLY ? FLOW_TRACKED_IN : FLOW_TRACKED_OUT));
 }
 
-static __always_inline int is_echo_reply(const struct walk *w)
-{
-	return w->is.icmp_type == (w->key.family == AF_INET6 ? ICMP6_ECHOREPLY : ICMP_ECHOREPLY);
-}
-
 /* A new connection on the ports of one that is closing. */
 static __always_inline int is_reopening(const struct walk *w, const struct flow *f)
 {
 	return (w->is.tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && (f->flags & FLOW_CLOSING);
-}
-
-/* Is the packet the other direction's of what this half carries? A half carries one direction of an
- * echo. */
-static __always_inline int half_answers(const struct walk *w, const struct flow *f)
-{
-	if (is_reopening(w, f))
-		return 0;
-	return !w->is.is_echo || is_echo_reply(w) == !(f->flags & FLOW_REPLY);
 }
 
 enum claim { CLAIM_OK, CLAIM_TAKEN, CLAIM_RACE, CLAIM_FULL };
@@ -132,8 +117,8 @@ static __noinline int flow_claim(const struct flow_key *k, const struct flow_key
 	if (!f)
 		return CLAIM_RACE;
 	state = flow_state(f);
-	if (state == FLOW_CLOSED)
-		return flow_swap(f, FLOW_CLOSED, FLOW_CLAIMED) ? CLAIM_OK : CLAIM_RACE;
+	if (state == FLOW_CLOSED || state == FLOW_DEAD)
+		return flow_swap(f, state, FLOW_CLAIMED) ? CLAIM_OK : CLAIM_RACE;
 	if (state != FLOW_LIVE)
 		return CLAIM_RACE;
 	flow_other_key(k, f, &other);

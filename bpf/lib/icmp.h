@@ -39,12 +39,11 @@ static __always_inline int quote_ports(struct walk *w, const struct quoted_l4 *l
 		k->sport = l4->b;
 		k->dport = l4->a;
 	} else if (is_icmp(k)) {
-		const __u8 type = *(const __u8 *)l4;
+		const __be16 direction = echo_direction(*(const __u8 *)l4, k->family == AF_INET6);
 
-		if (type != (k->family == AF_INET6 ? ICMP6_ECHO : ICMP_ECHO) &&
-		    type != (k->family == AF_INET6 ? ICMP6_ECHOREPLY : ICMP_ECHOREPLY))
+		if (!direction)
 			return -1;
-		k->sport = k->dport = l4->c;
+		turn_ports(1, l4->c, direction, &k->sport, &k->dport);
 	}
 	return 0;
 }

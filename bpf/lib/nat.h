@@ -33,8 +33,8 @@ static __noinline struct nat_stats *nat_stats_of(__u32 number)
 	return bpf_map_lookup_elem(&nat_stats, &number);
 }
 
-/* Claims a reply key with a free port: 0 and w->reverse_key.dport set (an echo's identifier in both
- * places), or the reason. */
+/* Claims a reply key with a free port: 0 and w->reverse_key.dport set (for an echo: sport), or the
+ * reason. */
 __noinline int nat_claim_port(struct walk *w)
 {
 	struct nat_stats *s;
@@ -48,9 +48,10 @@ __noinline int nat_claim_port(struct walk *w)
 		__be16 port = bpf_htons(NAT_PORT_FIRST + (start + i * 7919) % NAT_PORTS);
 		int rc;
 
-		w->reverse_key.dport = port;
 		if (w->is.is_echo)
 			w->reverse_key.sport = port;
+		else
+			w->reverse_key.dport = port;
 		rc = flow_claim(&w->reverse_key, &w->key, &w->flow, w->now);
 		if (rc == CLAIM_OK)
 			return DROP_NONE;

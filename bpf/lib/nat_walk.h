@@ -16,12 +16,39 @@ static __always_inline const struct route_entry *subnet_route(struct walk *w, __
 	return s ? route_lookup(w, s->route_table, &w->at.daddr) : NULL;
 }
 
+/* The subnet of the interface where a route leads next: a middlebox, a NAT gateway, or who has a
+ * local destination; 0: another edge. No ACL is asked within a subnet. */
+static __always_inline __u32 next_subnet(struct walk *w, const struct route_entry *r)
+{
+	const struct addr_entry *a;
+	const struct nat_entry *n;
+	const struct eni *t;
+	__u32 id, kind;
+
+	if (!r)
+		return 0;
+	id = r->id;
+	kind = r->target == TARGET_ENI ? ADDR_ENI : r->target == TARGET_NAT_GATEWAY ? ADDR_NAT : 0;
+	if (r->target == TARGET_LOCAL) {
+		a = holder_of(w, w->vpc, &w->at.daddr);
+		kind = a ? a->kind : 0;
+		id = a ? a->ifindex : 0;
+	}
+	if (kind == ADDR_ENI) {
+		t = bpf_map_lookup_elem(&enis, &id);
+		return t ? t->subnet : 0;
+	}
+	n = kind == ADDR_NAT ? bpf_map_lookup_elem(&nats, &id) : NULL;
+	return n ? n->subnet : 0;
+}
+
 /* A reply that comes back to a NAT gateway: only for a flow that it translates. */
 __noinline int walk_nat_return(struct walk *w)
 {
 	__u32 number = w ? w->next_id : 0;
 	const struct nat_entry *n = bpf_map_lookup_elem(&nats, &number);
 	const struct addr_entry *holder;
+	const struct eni *t;
 	__u32 ifindex;
 	int reason;
 
@@ -47,14 +74,11 @@ __noinline int walk_nat_return(struct walk *w)
 	ifindex = holder->ifindex;
 	holder = NULL;
 	w->local = 0;
-	if (w->self.subnet != w->subnet) {
-		const struct eni *t = bpf_map_lookup_elem(&enis, &ifindex);
-
-		if (t && t->subnet != w->subnet) {
-			reason = gate_acl(w, w->subnet, 1);
-			if (reason)
-				return reason;
-		}
+	t = bpf_map_lookup_elem(&enis, &ifindex);
+	if (t && t->subnet != w->subnet) {
+		reason = gate_acl(w, w->subnet, 1);
+		if (reason)
+			return reason;
 	}
 	return walk_next(w, STEP_DELIVER, ifindex);
 }
@@ -103,11 +127,13 @@ __noinline int walk_nat(struct walk *w)
 	}
 	w->translated = 1;
 	r = subnet_route(w, subnet);
+	if (next_subnet(w, r) != subnet) {
+		reason = gate_acl(w, subnet, 1);
+		if (reason)
+			return reason;
+	}
 	if (!r)
 		return DROP_NO_ROUTE;
-	reason = gate_acl(w, subnet, 1);
-	if (reason)
-		return reason;
 	switch (r->target) {
 	case TARGET_LOCAL:
 		return walk_next(w, STEP_HOLDER, 0);

@@ -84,7 +84,7 @@ static __noinline void rewrite(struct __sk_buff *skb, const struct walk *w, cons
 		rewrite_port(skb, w, l4, checksum_offset(w), w->key.sport, to->sport);
 		rewrite_port(skb, w, l4 + 2, checksum_offset(w), w->key.dport, to->dport);
 	} else if (w->is.is_echo) {
-		rewrite_port(skb, w, l4 + 4, l4 + 2, w->key.dport, to->dport);
+		rewrite_port(skb, w, l4 + 4, l4 + 2, w->key.sport, to->sport);
 	}
 }
 

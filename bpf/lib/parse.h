@@ -63,6 +63,32 @@ static __always_inline int parse_ethernet(struct __sk_buff *skb, struct walk *w,
 	return DROP_NONE;
 }
 
+static __always_inline int is_icmp(const struct flow_key *k)
+{
+	return k->protocol == (k->family == AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
+}
+
+static __always_inline int is_echo_key(const struct flow_key *k)
+{
+	return is_icmp(k) && (k->dport | bpf_htons(1)) == bpf_htons(FLOW_ECHO_REPLY);
+}
+
+/* The other direction's ports. */
+static __always_inline void turn_ports(int echo, __be16 sport, __be16 dport, __be16 *ret_sport,
+				       __be16 *ret_dport)
+{
+	*ret_sport = echo ? sport : dport;
+	*ret_dport = echo ? dport ^ bpf_htons(1) : sport;
+}
+
+/* Of an echo: what stands for the destination port; 0: not of one. */
+static __always_inline __be16 echo_direction(__u8 type, int v6)
+{
+	if (type == (v6 ? ICMP6_ECHO : ICMP_ECHO))
+		return bpf_htons(FLOW_ECHO_REQUEST);
+	return type == (v6 ? ICMP6_ECHOREPLY : ICMP_ECHOREPLY) ? bpf_htons(FLOW_ECHO_REPLY) : 0;
+}
+
 static __always_inline int parse_icmp(struct walk *w, const struct icmp_header *icmp, __u32 l4_len)
 {
 	const int v6 = w->key.family == AF_INET6;
@@ -71,10 +97,10 @@ static __always_inline int parse_icmp(struct walk *w, const struct icmp_header *
 		return DROP_TRUNCATED;
 	w->is.icmp_type = icmp->type;
 	w->is.icmp_code = icmp->code;
-	if (icmp->type == (v6 ? ICMP6_ECHO : ICMP_ECHO) ||
-	    icmp->type == (v6 ? ICMP6_ECHOREPLY : ICMP_ECHOREPLY)) {
+	w->key.dport = echo_direction(icmp->type, v6);
+	if (w->key.dport) {
 		w->is.is_echo = 1;
-		w->key.sport = w->key.dport = icmp->id;
+		w->key.sport = icmp->id;
 		return DROP_NONE;
 	}
 	w->is.is_error = v6 ? icmp->type >= ICMP6_DEST_UNREACH && icmp->type <= ICMP6_PARAMPROB
@@ -109,11 +135,6 @@ static __always_inline int parse_udp(struct walk *w, const struct udphdr *udp, _
 	w->key.sport = udp->source;
 	w->key.dport = udp->dest;
 	return DROP_NONE;
-}
-
-static __always_inline int is_icmp(const struct flow_key *k)
-{
-	return k->protocol == (k->family == AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
 }
 
 /* The transport header, where it lies in the packet's linear part. */

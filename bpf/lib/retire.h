@@ -51,15 +51,25 @@ static __noinline int retire_pair(struct retire_entry *r, __u64 now)
 	if (!f)
 		return 0;
 	state = flow_state(f);
-	if (state == FLOW_LIVE && !r->force && !flow_expired(&r->key, f, now))
+	if (state == FLOW_LIVE && r->what != RETIRE_LIVE && !flow_expired(&r->key, f, now))
 		return 0;
 	flow_other_key(&r->key, f, &mate_key);
 	if (!mark_dead(&r->key, f, state))
 		return 0;
-	r->timed_out = state == FLOW_LIVE && !r->force && !(f->flags & FLOW_CLOSING);
+	r->timed_out = state == FLOW_LIVE && r->what != RETIRE_LIVE && !(f->flags & FLOW_CLOSING);
 	mark_mate_dead(&r->key, &mate_key);
 	if (r->timed_out && f->nat)
 		count_idle_timeout(f->nat);
+	return 0;
+}
+
+/* Whoever swaps the state first has it: this, or a flow that resumes. */
+static __always_inline int delete_dead(struct retire_entry *r)
+{
+	struct flow *f = bpf_map_lookup_elem(&flows, &r->key);
+
+	if (f && flow_swap(f, FLOW_DEAD, FLOW_DELETING))
+		r->deleted = !bpf_map_delete_elem(&flows, &r->key);
 	return 0;
 }
 
@@ -70,7 +80,10 @@ static long retire_one(__u32 i, void *arg)
 
 	if (!r)
 		return 1;
-	retire_pair(r, now);
+	if (r->what == RETIRE_DELETE)
+		delete_dead(r);
+	else
+		retire_pair(r, now);
 	return 0;
 }
 

@@ -90,23 +90,27 @@ static __always_inline struct destination destination_of(struct walk *w, __u32 v
 	return d;
 }
 
-static __always_inline int walk_route(struct walk *w, __u32 peer_groups)
+static __always_inline int walk_route(struct walk *w, const struct destination *d)
 {
 	const struct route_entry *r = subnet_route(w, w->self.subnet);
 	__u32 target = r ? r->target : TARGET_BLACKHOLE, id = r ? r->id : 0, known = r != NULL;
+	__u32 peer_groups = 0;
 	int reason;
 
 	/* A reference matches on a local path or a peering only. */
 	if (target == TARGET_PEERING)
 		peer_groups = destination_of(w, id).groups;
-	else if (target != TARGET_LOCAL)
-		peer_groups = 0;
+	else if (target == TARGET_LOCAL)
+		peer_groups = d->groups;
 	reason = sender_gate(w, peer_groups);
 	if (reason)
 		return reason;
-	reason = gate_acl(w, w->self.subnet, 1);
-	if (reason)
-		return reason;
+	/* A destination in the subnet itself is none of routes. */
+	if ((target == TARGET_LOCAL && d->ifindex) || next_subnet(w, r) != w->self.subnet) {
+		reason = gate_acl(w, w->self.subnet, 1);
+		if (reason)
+			return reason;
+	}
 	if (!known)
 		return DROP_NO_ROUTE;
 	w->local = target == TARGET_LOCAL || target == TARGET_PEERING;
@@ -140,7 +144,7 @@ static __always_inline int walk_out(struct walk *w)
 		return reason ? reason : walk_next(w, STEP_DELIVER, d.ifindex);
 	}
 	w->flow_flags |= FLOW_ROUTED;
-	return walk_route(w, d.groups);
+	return walk_route(w, &d);
 }
 
 /* The step at the sender's own interface. */

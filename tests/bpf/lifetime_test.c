@@ -95,6 +95,21 @@ static void tcp_flows_go_through_their_states(void **state)
 	assert_int_equal(flows_of(w)->n, 2);
 }
 
+static void a_first_packet_may_end_its_connection(void **state)
+{
+	struct world *w = *state;
+	struct packet p;
+
+	tcp(&p, A, 4000, C, 80, 0x11);
+	assert_passes(w, A, &p);
+	tcp(&p, C, 80, A, 4000, 0x11);
+	assert_passes(w, C, &p);
+	assert_true(half_at(w, A)->flags & half_at(w, C)->flags & FLOW_CLOSING);
+	tcp(&p, B, 4000, C, 80, 0x04);
+	assert_passes(w, B, &p);
+	assert_true(half_at(w, B)->flags & FLOW_CLOSING);
+}
+
 static void an_echo_flow_carries_requests_one_way_and_replies_the_other(void **state)
 {
 	struct world *w = *state;
@@ -107,6 +122,25 @@ static void an_echo_flow_carries_requests_one_way_and_replies_the_other(void **s
 	assert_passes(w, C, &p);
 	packet_echo(&p, mac_of(C), router_mac, ip_of(C), ip_of(A), 8, 5);
 	assert_drops(w, C, &p, DROP_SG_INGRESS);
+}
+
+static void two_ends_may_ping_each_other_with_one_identifier(void **state)
+{
+	struct world *w = *state;
+	struct packet p;
+
+	for (int i = 0; i < 2; i++) {
+		packet_echo(&p, mac_of(A), router_mac, ip_of(A), ip_of(C), 8, 5);
+		assert_passes(w, A, &p);
+		packet_echo(&p, mac_of(C), router_mac, ip_of(C), ip_of(A), 8, 5);
+		assert_passes(w, C, &p);
+		guard(w);
+		packet_echo(&p, mac_of(C), router_mac, ip_of(C), ip_of(A), 0, 5);
+		assert_passes(w, C, &p);
+		packet_echo(&p, mac_of(A), router_mac, ip_of(A), ip_of(C), 0, 5);
+		assert_passes(w, A, &p);
+	}
+	assert_int_equal(flows_of(w)->n, 4);
 }
 
 static void icmp_errors_belong_to_the_flow_that_they_quote(void **state)
@@ -218,6 +252,24 @@ static void expired_flows_are_collected_in_pairs(void **state)
 	assert_int_equal(flows_of(w)->n, 0);
 }
 
+static void a_flow_that_resumes_while_it_is_collected_is_a_new_one(void **state)
+{
+	struct world *w = *state;
+	struct flow_stats st;
+	struct packet p;
+
+	udp(&p, A, 4000, C, 7);
+	assert_passes(w, A, &p);
+	dataplane_clock_advance(w->dp, (TIMEOUT_UDP + 1) * S_NS);
+	assert_int_equal(dataplane_collect(w->dp, 1 << 20, &st, NULL), 0);
+	assert_int_equal(half_at(w, A)->state, FLOW_DEAD);
+	udp(&p, A, 4000, C, 7);
+	assert_passes(w, A, &p);
+	assert_int_equal(half_at(w, A)->state, FLOW_LIVE);
+	assert_int_equal(half_at(w, C)->state, FLOW_LIVE);
+	assert_int_equal(half_at(w, A)->packets, 1);
+}
+
 static void a_younger_half_keeps_its_pair(void **state)
 {
 	struct world *w = *state;
@@ -250,8 +302,10 @@ static void flows_of_a_detached_interface_end(void **state)
 	assert_int_equal(half_at(w, A)->state, FLOW_DEAD);
 	assert_int_equal(half_at(w, C)->state, FLOW_DEAD);
 	assert_int_equal(half_at(w, B)->state, FLOW_LIVE);
-	udp(&p, A, 4000, C, 7); /* until it is collected nobody takes it over */
-	assert_drops(w, A, &p, DROP_FLOW_RACE);
+	udp(&p, A, 4000, C, 7); /* what is dead may be taken over, as a new flow */
+	assert_passes(w, A, &p);
+	assert_int_equal(half_at(w, A)->packets, 1);
+	assert_int_equal(half_at(w, C)->state, FLOW_LIVE);
 }
 
 /* ---- the dry entry point ---- */
@@ -279,6 +333,11 @@ static void a_trace_tells_and_changes_nothing(void **state)
 	udp(&p, B, 4000, C, 7); /* of the live flow */
 	assert_int_equal(dataplane_trace(w->dp, B, p.b, p.len, &r, NULL), 0);
 	assert_int_equal(r.output_ifindex, C);
+	put_route(w, 1, ip_of(C), 32, TARGET_ENI, W); /* and where it would go now */
+	put_eni(w, W, 16, 3, 1, 0);
+	dataplane_bump_generation(w->dp);
+	assert_int_equal(dataplane_trace(w->dp, B, p.b, p.len, &r, NULL), 0);
+	assert_int_equal(r.output_ifindex, W);
 	assert_int_equal(flows_of(w)->n, before.n);
 	assert_memory_equal(flows_of(w)->flows, before.flows, before.n * sizeof(before.flows[0]));
 	assert_int_equal(drops(w, DROP_NO_ROUTE), dropped);
@@ -291,11 +350,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(udp_flows_expire_and_streams_live_longer),
 		WORLD_TEST(tcp_flows_go_through_their_states),
+		WORLD_TEST(a_first_packet_may_end_its_connection),
+		WORLD_TEST(two_ends_may_ping_each_other_with_one_identifier),
 		WORLD_TEST(an_echo_flow_carries_requests_one_way_and_replies_the_other),
 		WORLD_TEST(icmp_errors_belong_to_the_flow_that_they_quote),
 		WORLD_TEST(both_ends_may_open_at_once),
 		WORLD_TEST(a_changed_route_ends_a_flow_that_would_go_elsewhere),
 		WORLD_TEST(expired_flows_are_collected_in_pairs),
+		WORLD_TEST(a_flow_that_resumes_while_it_is_collected_is_a_new_one),
 		WORLD_TEST(a_younger_half_keeps_its_pair),
 		WORLD_TEST(flows_of_a_detached_interface_end),
 		WORLD_TEST(a_trace_tells_and_changes_nothing),

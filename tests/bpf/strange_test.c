@@ -128,6 +128,11 @@ static bool has_other_half(const struct flow_list *l, size_t i)
 				 .saddr = f->daddr,
 				 .daddr = f->saddr};
 
+	if (k->protocol == IPPROTO_ICMP &&
+	    (k->dport == htons(FLOW_ECHO_REQUEST) || k->dport == htons(FLOW_ECHO_REPLY))) {
+		other.sport = f->sport;
+		other.dport = f->dport ^ htons(1);
+	}
 	for (size_t j = 0; j < l->n; j++)
 		if (!memcmp(&l->keys[j], &other, sizeof(other)))
 			return l->flows[j].state == FLOW_LIVE;

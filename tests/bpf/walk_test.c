@@ -267,6 +267,54 @@ static void a_denying_entry_cuts_a_flow_under_way(void **state)
 	assert_drops(w, A, &p, DROP_ACL_INGRESS);
 }
 
+static void no_acl_is_asked_on_the_way_to_a_middlebox_of_the_subnet(void **state)
+{
+	struct world *w = *state;
+	struct packet p;
+
+	dataplane_set_acl_rules(w->dp, 1, (struct rules_pair){0});
+	put_subnet(w, 1, 16, 1, 1, IP(10, 0, 1, 1));
+	put_eni(w, B, 16, 1, 1, 0);
+	put_route(w, 1, IP(192, 0, 2, 0), 24, TARGET_ENI, B);
+	udp(&p, A, IP(192, 0, 2, 1), 7);
+	assert_passes(w, A, &p);
+	assert_memory_equal(p.b, mac_of(B), 6);
+	put_route(w, 1, IP(192, 0, 2, 0), 24, TARGET_ENI, C);
+	dataplane_bump_generation(w->dp);
+	udp(&p, A, IP(192, 0, 2, 2), 7);
+	assert_drops(w, A, &p, DROP_ACL_EGRESS);
+}
+
+static void a_middlebox_of_the_subnet_answers_as_a_neighbour(void **state)
+{
+	struct world *w = *state;
+	struct packet p;
+
+	put_eni(w, B, 16, 1, 1, 0);
+	put_route(w, 1, IP(192, 0, 2, 0), 24, TARGET_ENI, B);
+	udp(&p, A, IP(192, 0, 2, 1), 7);
+	assert_passes(w, A, &p);
+	assert_memory_equal(p.b + 6, router_mac, 6);
+	packet_udp(&p, mac_of(B), mac_of(A), IP(192, 0, 2, 1), 7, ip_of(A), 4000);
+	assert_passes(w, B, &p);
+	assert_memory_equal(p.b, mac_of(A), 6);
+	assert_memory_equal(p.b + 6, mac_of(B), 6);
+}
+
+/* A middlebox sends on what a member of set 1 sent; it is in set 1 itself. */
+static void a_middlebox_lends_nobody_its_groups(void **state)
+{
+	struct world *w = *state;
+	struct packet p;
+
+	put_eni(w, C, 16, 2, 4, ENI_SOURCE_DEST_CHECK); /* UDP 53 from set 1 */
+	put_eni(w, B, 16, 1, 1, 0);
+	packet_udp(&p, mac_of(B), router_mac, ip_of(A), 4000, ip_of(C), 53);
+	assert_drops(w, B, &p, DROP_SG_INGRESS);
+	udp(&p, B, ip_of(C), 53);
+	assert_passes(w, B, &p);
+}
+
 /* ---- routes ---- */
 
 static void routes_go_by_the_longest_prefix(void **state)
@@ -354,6 +402,9 @@ int main(void)
 		WORLD_TEST(functions_are_always_tracked),
 		WORLD_TEST(acls_are_stateless_and_act_at_the_edge),
 		WORLD_TEST(a_denying_entry_cuts_a_flow_under_way),
+		WORLD_TEST(no_acl_is_asked_on_the_way_to_a_middlebox_of_the_subnet),
+		WORLD_TEST(a_middlebox_of_the_subnet_answers_as_a_neighbour),
+		WORLD_TEST(a_middlebox_lends_nobody_its_groups),
 		WORLD_TEST(routes_go_by_the_longest_prefix),
 		WORLD_TEST(resolver_sees_clients_of_equal_addresses_apart),
 		WORLD_TEST(no_gate_filters_the_resolver_and_nothing_else_answers_there),
