@@ -17,6 +17,7 @@
 #include "bpf/lib/checksum.h"
 #include "bpf/lib/fragment.h"
 #include "bpf/lib/icmp.h"
+#include "bpf/lib/nd.h"
 #include "bpf/lib/output.h"
 #include "bpf/lib/parse4.h"
 #include "bpf/lib/parse6.h"
@@ -65,6 +66,15 @@ static __always_inline int inspect_arp(struct __sk_buff *skb, struct walk *w)
 	return reason ? reason : ACTION_REPLY;
 }
 
+static __always_inline int inspect_discovery(struct __sk_buff *skb, struct walk *w)
+{
+	int reason = self_load(w);
+
+	if (!reason)
+		reason = nd_reply(skb, w);
+	return reason ? reason : ACTION_REPLY;
+}
+
 /* Everything before the flow table: 0, ACTION_REPLY, or the reason. */
 static __always_inline int inspect(struct __sk_buff *skb, struct walk *w)
 {
@@ -86,6 +96,8 @@ static __always_inline int inspect(struct __sk_buff *skb, struct walk *w)
 		reason = parse_ipv6(skb, w);
 	else
 		reason = DROP_ETHERTYPE;
+	if (!reason && is_discovery(w))
+		return inspect_discovery(skb, w);
 	return reason ? reason : check_checksum_start(skb, w);
 }
 

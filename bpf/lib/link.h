@@ -51,7 +51,7 @@ static __always_inline int is_router(const struct walk *w, const struct subnet_e
 	return s->prefix6_len && ip128_equal(address, &router);
 }
 
-enum link_answer { LINK_NOBODY, LINK_ROUTER, LINK_NEIGHBOUR };
+enum link_answer { LINK_NOBODY, LINK_ROUTER, LINK_RESOLVER, LINK_NEIGHBOUR };
 
 /* The MAC that answers for an address, into w->answer. */
 __noinline int link_answer(struct walk *w)
@@ -69,8 +69,10 @@ __noinline int link_answer(struct walk *w)
 	if (!s)
 		return LINK_NOBODY;
 	__builtin_memcpy(w->answer, router, 6);
-	if (is_router(w, s, &w->match_address) || is_resolver(w, &w->match_address))
+	if (is_router(w, s, &w->match_address))
 		return LINK_ROUTER;
+	if (is_resolver(w, &w->match_address))
+		return LINK_RESOLVER;
 	a = holder_of(w, w->self.vpc, &w->match_address);
 	if (!a || a->kind != ADDR_ENI || a->ifindex == w->key.ifindex)
 		return LINK_NOBODY;

@@ -30,8 +30,8 @@
 #define ICMP6_PARAMPROB	    4
 #define ICMP6_ECHO	    128
 #define ICMP6_ECHOREPLY	    129
-#define ND_FIRST	    133 /* router solicitation … */
-#define ND_LAST		    137 /* … redirect */
+#define ICMP6_ND_FIRST	    133 /* router solicitation … */
+#define ICMP6_ND_LAST	    137 /* … redirect */
 
 struct icmp_header {
 	__u8 type, code;
@@ -66,6 +66,13 @@ static __always_inline int parse_ethernet(struct __sk_buff *skb, struct walk *w,
 static __always_inline int is_icmp(const struct flow_key *k)
 {
 	return k->protocol == (k->family == AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
+}
+
+/* Neighbour and router discovery. */
+static __always_inline int is_discovery(const struct walk *w)
+{
+	return w->is.icmp_type >= ICMP6_ND_FIRST && w->is.icmp_type <= ICMP6_ND_LAST &&
+	       w->key.family == AF_INET6 && w->key.protocol == IPPROTO_ICMPV6;
 }
 
 static __always_inline int is_echo_key(const struct flow_key *k)

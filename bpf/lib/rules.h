@@ -89,8 +89,8 @@ __noinline int rules_match(struct walk *w)
 		untracked |= m & c->untracked.w[i];
 	}
 	/* Other protocols are always tracked (EC2, Security group connection tracking). */
-	w->match_untracked = untracked && (w->key.protocol == IPPROTO_TCP ||
-					   w->key.protocol == IPPROTO_UDP);
+	w->match_untracked =
+		untracked && (w->key.protocol == IPPROTO_TCP || w->key.protocol == IPPROTO_UDP);
 	for (i = 0; i < RULES_WORDS && i < c->words; i++)
 		if (w->matched.w[i])
 			return take_rule(w, c, i);
