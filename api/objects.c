@@ -307,6 +307,7 @@ static int create_rule(struct txn *t, const struct object *group, struct json *s
 	int rc;
 
 	json_set_str(spec, "GroupId", group->id);
+	rule_settle(txn_model(t), AS_CONST(security_group, group)->vpc_id, spec);
 	rc = txn_create(t, kinds[KIND_SECURITY_GROUP_RULE], spec,
 			AS_CONST(security_group, group)->vpc_id, &o, e);
 	if (!rc)

@@ -67,6 +67,11 @@ static const char *failure_of(const struct object *o)
 
 		return n->state && !strcmp(n->state, "failed") ? n->failure_message : NULL;
 	}
+	if (o->kind->kind == KIND_VPC_PEERING_CONNECTION) {
+		const struct vpc_peering_connection *p = AS_CONST(vpc_peering_connection, o);
+
+		return p->status == PEERING_FAILED ? p->status_message : NULL;
+	}
 	if (o->kind->kind == KIND_NETWORK_INTERFACE) {
 		const struct network_interface *n = AS_CONST(network_interface, o);
 

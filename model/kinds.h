@@ -217,6 +217,7 @@ struct instance {
 	char *subnet_id;
 	struct ip private_ip_address; /* input for its ENI; allocated if absent */
 	struct list secondary_private_ip_addresses, ipv6_addresses; /* struct ip; as above */
+	struct connection_tracking connection_tracking;		    /* as above */
 	struct list security_group_ids;				    /* char * */
 	bool source_dest_check;
 	struct sandbox sandbox;

@@ -14,6 +14,14 @@ bool peering_is_over(const struct vpc_peering_connection *p)
 	return p->status != PEERING_PENDING_ACCEPTANCE && p->status != PEERING_ACTIVE;
 }
 
+bool peering_would_fail(const struct model *m, const struct vpc_peering_connection *p)
+{
+	struct cidr a, b;
+
+	return vpcs_overlap(AS_CONST(vpc, model_get(m, p->vpc_id)),
+			    AS_CONST(vpc, model_get(m, p->peer_vpc_id)), &a, &b);
+}
+
 const char *peering_other_end(const struct vpc_peering_connection *p, const char *vpc_id)
 {
 	if (!strcmp(p->vpc_id, vpc_id))

@@ -23,6 +23,8 @@ int peering_reject(struct txn *t, const char *id, struct err *e);
 
 /* Neither pending nor active: no packet and no decision will come of it any more. */
 bool peering_is_over(const struct vpc_peering_connection *p);
+/* Do its VPCs overlap, so that it would fail if it were asked for again? */
+bool peering_would_fail(const struct model *m, const struct vpc_peering_connection *p);
 /* The VPC at the other end; NULL: vpc_id is at neither. */
 const char *peering_other_end(const struct vpc_peering_connection *p, const char *vpc_id);
 /* The active connection of two VPCs; NULL: none. */

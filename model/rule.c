@@ -72,17 +72,33 @@ static bool set_ports(struct json *spec, const char *word, bool icmp)
 	return !*end;
 }
 
-static bool set_peer(struct json *spec, const char *word)
+/* What is written like a range or an address is meant as one. */
+static bool looks_numeric(const char *word)
+{
+	return (isdigit((unsigned char)word[0]) && strchr(word, '.')) || strstr(word, "::") ||
+	       (strchr(word, ':') != strrchr(word, ':'));
+}
+
+/* NULL: done; otherwise what is wrong. */
+static const char *set_peer(struct json *spec, const char *word)
 {
 	struct cidr c;
+	struct ip ip;
 
 	if (!cidr_parse(word, &c))
 		json_set_str(spec, c.ip.family == AF_INET ? "CidrIpv4" : "CidrIpv6", word);
-	else if (strchr(word, '/') && isdigit((unsigned char)word[0]) && strchr(word, '.'))
-		return false; /* meant as a range */
+	else if (!ip_parse(word, &ip))
+		return ip.family == AF_INET ? "an address needs its length, /32 for itself alone"
+					    : "an address needs its length, /128 for itself alone";
+	else if (looks_numeric(word))
+		return "no CIDR block";
+	else if (!strncmp(word, "pl:", 3))
+		json_set_str(spec, "PrefixListId", word + 3);
+	else if (kind_of_id(word) == kinds[KIND_PREFIX_LIST])
+		json_set_str(spec, "PrefixListId", word);
 	else
 		json_set_str(spec, "ReferencedGroupId", word);
-	return true;
+	return NULL;
 }
 
 /* Words of the text, cut in place; the last one takes the rest, since names may have spaces. */
@@ -115,6 +131,7 @@ int rule_parse(const char *text, struct json **ret_spec, struct err *e)
 	cleanup_json struct json *spec = json_new_obj();
 	char *words[WORDS_MAX + 1];
 	size_t n = copy ? split(copy, words) : 0;
+	const char *fault;
 	bool icmp;
 
 	if (n != 3 && n != 4)
@@ -126,11 +143,24 @@ int rule_parse(const char *text, struct json **ret_spec, struct err *e)
 			      "unknown protocol (tcp, udp, icmp, icmpv6, all or a number)");
 	if (n == 4 && !set_ports(spec, words[1], icmp))
 		return refuse(e, text, icmp ? "no ICMP type[/code]" : "no port or range of ports");
-	if (!set_peer(spec, words[n - 1]))
-		return refuse(e, text, "no CIDR block");
+	fault = set_peer(spec, words[n - 1]);
+	if (fault)
+		return refuse(e, text, fault);
 	json_set_bool(spec, "IsEgress", !strcmp(words[n - 2], "to"));
 	*ret_spec = TAKE(spec);
 	return 0;
+}
+
+void rule_settle(const struct model *m, const char *scope_vpc, struct json *spec)
+{
+	const char *name = json_str(json_get(spec, "ReferencedGroupId"));
+	const struct object *o;
+
+	if (!name || !model_resolve(m, KIND_SECURITY_GROUP, name, scope_vpc, &o, NULL) ||
+	    model_resolve(m, KIND_PREFIX_LIST, name, NULL, &o, NULL))
+		return;
+	json_set_str(spec, "PrefixListId", o->id);
+	json_set(spec, "ReferencedGroupId", NULL);
 }
 
 /* ---- printing ---- */
@@ -146,19 +176,52 @@ static void add_ports(struct buf *b, const struct security_group_rule *r)
 		buf_printf(b, "%c%lld", icmp ? '/' : '-', (long long)r->to_port);
 }
 
-static void add_group(struct buf *b, const struct model *m, const struct security_group_rule *r)
+static const char *own_vpc(const struct model *m, const struct security_group_rule *r)
 {
 	const struct object *own = model_get(m, r->group_id);
-	const struct object *peer = model_get(m, r->referenced_group_id), *found;
-	const char *name = peer ? peer->name : NULL;
-	const char *vpc = own ? AS_CONST(security_group, own)->vpc_id : NULL;
 
-	/* The name, where it means this group again. */
-	if (name && !model_resolve(m, KIND_SECURITY_GROUP, name, vpc, &found, NULL) &&
-	    found == peer)
-		buf_puts(b, name);
-	else
-		buf_puts(b, r->referenced_group_id);
+	return own ? AS_CONST(security_group, own)->vpc_id : NULL;
+}
+
+/* The name, where it means this group again; in another VPC "vpc/name". */
+static void add_group(struct buf *b, const struct model *m, const struct security_group_rule *r)
+{
+	const struct object *peer = model_get(m, r->referenced_group_id), *found;
+	const struct object *vpc = peer ? model_get(m, model_object_vpc(m, peer)) : NULL;
+	cleanup_buf struct buf qualified = {0};
+
+	if (peer && peer->name &&
+	    !model_resolve(m, KIND_SECURITY_GROUP, peer->name, own_vpc(m, r), &found, NULL) &&
+	    found == peer) {
+		buf_puts(b, peer->name);
+		return;
+	}
+	if (peer && peer->name && vpc && vpc->name) {
+		buf_printf(&qualified, "%s/%s", vpc->name, peer->name);
+		if (!model_resolve(m, KIND_SECURITY_GROUP, buf_str(&qualified), NULL, &found,
+				   NULL) &&
+		    found == peer) {
+			buf_puts(b, buf_str(&qualified));
+			return;
+		}
+	}
+	buf_puts(b, r->referenced_group_id);
+}
+
+/* A group of the name wins: then "pl:" insists. */
+static void add_list(struct buf *b, const struct model *m, const struct security_group_rule *r)
+{
+	const struct object *pl = model_get(m, r->prefix_list_id), *found;
+
+	if (!pl || !pl->name || model_resolve(m, KIND_PREFIX_LIST, pl->name, NULL, &found, NULL) ||
+	    found != pl) {
+		buf_puts(b, r->prefix_list_id);
+		return;
+	}
+	if (!model_resolve(m, KIND_SECURITY_GROUP, pl->name, own_vpc(m, r), &found, NULL) ||
+	    kind_of_id(pl->name))
+		buf_puts(b, "pl:");
+	buf_puts(b, pl->name);
 }
 
 char *rule_format(const struct model *m, const struct security_group_rule *r)
@@ -177,6 +240,8 @@ char *rule_format(const struct model *m, const struct security_group_rule *r)
 	buf_puts(&b, r->is_egress ? " to " : " from ");
 	if (r->referenced_group_id)
 		add_group(&b, m, r);
+	else if (r->prefix_list_id)
+		add_list(&b, m, r);
 	else
 		buf_puts(&b,
 			 cidr_format(ip_is_set(&r->cidr_ipv4.ip) ? &r->cidr_ipv4 : &r->cidr_ipv6,
@@ -211,6 +276,7 @@ int rule_find(const struct model *m, const struct object *group, const struct js
 	if (!o || !whole)
 		return err_sys(e, -ENOMEM, "rule");
 	json_set_str(whole, "GroupId", group->id);
+	rule_settle(m, AS_CONST(security_group, group)->vpc_id, whole);
 	rc = object_input(o, whole, e);
 	if (!rc)
 		rc = resolve_refs(m, AS_CONST(security_group, group)->vpc_id, NULL, o, e);

@@ -84,7 +84,7 @@ const struct route_table *model_gateway_route_table(const struct model *m, const
 /* Has a route a target that can carry packets? Otherwise it is a blackhole. */
 bool model_route_active(const struct model *m, const struct route_table *rtb,
 			const struct route *r);
-/* "acl-…/ingress/100": an entry by a name of its own. Returns buf. */
+/* "acl-…/in/100", "acl-…/out/100": an entry by a name of its own. Returns buf. */
 #define ACL_ENTRY_ID_LEN 40
 const char *network_acl_entry_id(const struct network_acl *acl, const struct network_acl_entry *en,
 				 char buf[ACL_ENTRY_ID_LEN]);

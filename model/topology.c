@@ -9,13 +9,18 @@
 #include <string.h>
 
 #include "lib/buf.h"
+#include "model/kinds/common.h"
+#include "model/peering.h"
 #include "model/topology_load.h"
 #include "model/types.h"
 
 /* In the order of creation; deletion runs backwards. */
-static const enum kind_id order[] = {KIND_DHCP_OPTIONS,
+static const enum kind_id order[] = {KIND_PREFIX_LIST,
+				     KIND_DHCP_OPTIONS,
 				     KIND_VPC,
 				     KIND_INTERNET_GATEWAY,
+				     KIND_EGRESS_ONLY_INTERNET_GATEWAY,
+				     KIND_VPC_PEERING_CONNECTION,
 				     KIND_SUBNET,
 				     KIND_SECURITY_GROUP,
 				     KIND_NETWORK_ACL,
@@ -35,7 +40,8 @@ static const enum kind_id order[] = {KIND_DHCP_OPTIONS,
 static bool is_nested(enum kind_id kind)
 {
 	return kind == KIND_SUBNET || kind == KIND_ROUTE_TABLE || kind == KIND_INTERNET_GATEWAY ||
-	       kind == KIND_NAT_GATEWAY || kind == KIND_SECURITY_GROUP || kind == KIND_NETWORK_ACL;
+	       kind == KIND_EGRESS_ONLY_INTERNET_GATEWAY || kind == KIND_NAT_GATEWAY ||
+	       kind == KIND_SECURITY_GROUP || kind == KIND_NETWORK_ACL;
 }
 
 bool object_came_along(const struct object *o)
@@ -72,6 +78,14 @@ char *object_label(const struct model *m, const struct object *o)
 	if (asprintf(&label, "%s%s%s", vpc ? vpc : "", vpc ? "/" : "", name) < 0)
 		return NULL;
 	return label;
+}
+
+bool entry_has_ipv6(struct load *l, const struct entry *e)
+{
+	const char *id = entry_vpc_id(l, e);
+	const struct object *o = id ? model_get(txn_model(l->t), id) : NULL;
+
+	return o && ip_is_set(&AS_CONST(vpc, o)->ipv6_cidr_block.ip);
 }
 
 bool object_of_lab(const struct object *o, const char *lab)
@@ -274,6 +288,22 @@ static struct json *make_patch(const struct object *o, const struct json *spec)
 	return patch;
 }
 
+/* In a subnet that assigns IPv6 addresses, an instance that names none has one. */
+static void default_ipv6(struct load *l, struct json *spec)
+{
+	const char *subnet = json_str(json_get(spec, "SubnetId"));
+	const struct object *o;
+	struct json *addresses;
+
+	if (json_get(spec, "Ipv6Addresses") || !subnet ||
+	    model_resolve(txn_model(l->t), KIND_SUBNET, subnet, NULL, &o, NULL) ||
+	    !AS_CONST(subnet, o)->assign_ipv6_address_on_creation)
+		return;
+	addresses = json_new_arr();
+	json_append(addresses, json_new_str("auto"));
+	json_set(spec, "Ipv6Addresses", addresses);
+}
+
 static struct json *make_spec(struct load *l, const struct entry *e)
 {
 	struct json *spec = json_copy(e->spec), *tags = json_get(spec, "Tags");
@@ -290,6 +320,11 @@ static struct json *make_spec(struct load *l, const struct entry *e)
 	}
 	if (is_nested(e->kind) && e->kind != KIND_NAT_GATEWAY)
 		json_set_str(spec, "VpcId", entry_vpc_id(l, e));
+	if (e->kind == KIND_INSTANCE)
+		default_ipv6(l, spec);
+	if (e->kind == KIND_NETWORK_ACL && !strcmp(e->name, "default") &&
+	    !json_get(spec, "Entries"))
+		json_set(spec, "Entries", default_acl_entries(entry_has_ipv6(l, e)));
 	return spec;
 }
 
@@ -310,7 +345,9 @@ static int update_entry(struct load *l, struct entry *e, const struct object *o,
 	int rc;
 
 	memcpy(e->id, o->id, sizeof(e->id));
-	rc = txn_update(l->t, e->id, patch, err);
+	rc = release_ipv6(l->t, l->lab, o, json_get(spec, "Ipv6CidrBlock"), err);
+	if (!rc)
+		rc = txn_update(l->t, e->id, patch, err);
 	if (rc != -EPERM)
 		return rc;
 	/* Immutable: another object takes its place. */
@@ -319,9 +356,35 @@ static int update_entry(struct load *l, struct entry *e, const struct object *o,
 	return rc ? rc : create_entry(l, e, spec, err);
 }
 
+/* A peering connection that is over is asked for again, unless it would fail again. */
+static int update_peering(struct load *l, struct entry *e, const struct object *o,
+			  const struct json *spec, struct err *err)
+{
+	const struct vpc_peering_connection *p = AS_CONST(vpc_peering_connection, o);
+	int rc;
+
+	if (!peering_is_over(p))
+		return update_entry(l, e, o, spec, err);
+	memcpy(e->id, o->id, sizeof(e->id));
+	if (p->status == PEERING_FAILED && peering_would_fail(txn_model(l->t), p))
+		return 0;
+	rc = delete_deep(l->t, l->lab, e->id, err);
+	return rc ? rc : create_entry(l, e, spec, err);
+}
+
+static int make_hold(struct load *l, struct entry *e, const struct json *spec, struct err *err)
+{
+	const struct object *o = existing(l, e);
+
+	if (!o)
+		return create_entry(l, e, spec, err);
+	if (e->kind == KIND_VPC_PEERING_CONNECTION)
+		return update_peering(l, e, o, spec, err);
+	return update_entry(l, e, o, spec, err);
+}
+
 static void apply_entry(struct load *l, struct entry *e)
 {
-	const struct object *o;
 	cleanup_json struct json *spec = NULL;
 	struct err err;
 
@@ -330,8 +393,7 @@ static void apply_entry(struct load *l, struct entry *e)
 		return;
 	}
 	spec = make_spec(l, e);
-	o = existing(l, e);
-	if (o ? update_entry(l, e, o, spec, &err) : create_entry(l, e, spec, &err))
+	if (make_hold(l, e, spec, &err))
 		entry_fault(l, e, &err);
 }
 
@@ -451,6 +513,25 @@ static void reset_main_tables(struct load *l)
 	free(ids.v);
 }
 
+/* So have default groups and ACLs what they were made with. */
+static void reset_defaults(struct load *l)
+{
+	struct ids groups = {0}, acls = {0};
+
+	model_for_each (o, txn_model(l->t), KIND_SECURITY_GROUP)
+		if (object_of_lab(o, l->lab) && object_came_along(o) && !entry_of(l, o))
+			ids_add(&groups, o);
+	model_for_each (o, txn_model(l->t), KIND_NETWORK_ACL)
+		if (object_of_lab(o, l->lab) && object_came_along(o) && !entry_of(l, o))
+			ids_add(&acls, o);
+	for (size_t i = 0; i < groups.n; i++)
+		reset_rules(l, groups.v[i]);
+	for (size_t i = 0; i < acls.n; i++)
+		reset_acl(l->t, acls.v[i]);
+	free(groups.v);
+	free(acls.v);
+}
+
 static void apply_all(struct load *l)
 {
 	prune(l);
@@ -459,6 +540,7 @@ static void apply_all(struct load *l)
 		if (order[k] == KIND_ROUTE_TABLE) {
 			/* Everything that a rule or route may name is there now. */
 			each_entry(l, KIND_SECURITY_GROUP, sync_rules);
+			reset_defaults(l);
 			disassociate(l);
 			each_entry(l, KIND_INSTANCE, associate);
 		}

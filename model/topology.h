@@ -51,8 +51,14 @@ int topology_unload(struct txn *t, const char *lab, struct plan_steps *ret_steps
 int topology_export(const struct model *m, const char *lab, bool canonical, struct json **ret,
 		    struct err *e);
 
-/* "tcp 5432 from orders" to a security group rule's spec and back. *ret_egress: "to". */
+/* "tcp 5432 from orders" to a security group rule's spec and back. A peer is a CIDR block, a group,
+ * "vpc/group", or a prefix list ("pl:NAME" insists); groups win: rule_settle. */
 int rule_parse(const char *text, struct json **ret_spec, struct err *e);
+/* "100 allow tcp 80 from 0.0.0.0/0" to an ACL's entry, and back: acl_entry_format (malloc'd). */
+int acl_entry_parse(const char *text, struct json **ret, struct err *e);
+char *acl_entry_format(const struct network_acl_entry *en);
+/* A word that names no group of the VPC, nor another, but a prefix list means that one. */
+void rule_settle(const struct model *m, const char *scope_vpc, struct json *spec);
 char *rule_format(const struct model *m, const struct security_group_rule *r);
 /* The rule of a group that means what a spec says: InvalidPermission.NotFound. */
 int rule_find(const struct model *m, const struct object *group, const struct json *spec,

@@ -94,7 +94,92 @@ static int prepare_delete(struct txn *t, const char *lab, const struct object *o
 {
 	if (o->kind->kind == KIND_INTERNET_GATEWAY && AS_CONST(internet_gateway, o)->vpc_id)
 		return release_addresses(t, lab, AS_CONST(internet_gateway, o)->vpc_id, e);
+	if (o->kind->kind == KIND_ROUTE_TABLE && AS_CONST(route_table, o)->gateway_id)
+		return patch_null(t, o->id, "GatewayId", e);
 	return 0;
+}
+
+static void note_ipv6(void *arg, const struct object *o)
+{
+	if (AS_CONST(network_interface, o)->ipv6_addresses.n)
+		ids_add(arg, o);
+}
+
+/* An interface's IPv6 addresses go, by its holder where it has one. */
+static int release_interface(struct txn *t, const char *lab, const char *eni_id, struct err *e)
+{
+	const struct object *eni = model_get(txn_model(t), eni_id);
+	const char *id = AS_CONST(network_interface, eni)->attachment_id;
+	const struct object *holder = id ? model_get(txn_model(t), id) : eni;
+
+	if (!holder || !object_of_lab(holder, lab))
+		return 0; /* the block cannot go, and says so */
+	return patch_null(t, holder->id,
+			  holder->kind->kind == KIND_FUNCTION ? "Ipv6AllowedForDualStack"
+							      : "Ipv6Addresses",
+			  e);
+}
+
+static int release_subnet(struct txn *t, const char *lab, const char *id, struct err *e)
+{
+	struct ids enis = {0};
+	int rc = 0;
+
+	model_referrers(txn_model(t), id, KIND_NETWORK_INTERFACE, note_ipv6, &enis);
+	for (size_t i = 0; !rc && i < enis.n; i++)
+		rc = release_interface(t, lab, enis.v[i], e);
+	free(enis.v);
+	return rc;
+}
+
+static int release_subnets(struct txn *t, const char *lab, const char *vpc_id, struct err *e)
+{
+	struct ids subnets = {0};
+	int rc = 0;
+
+	model_referrers(txn_model(t), vpc_id, KIND_SUBNET, ids_add, &subnets);
+	for (size_t i = 0; !rc && i < subnets.n; i++) {
+		const struct object *o = model_get(txn_model(t), subnets.v[i]);
+
+		if (!object_of_lab(o, lab) || !ip_is_set(&AS_CONST(subnet, o)->ipv6_cidr_block.ip))
+			continue;
+		rc = release_subnet(t, lab, subnets.v[i], e);
+		if (!rc)
+			rc = patch_null(t, subnets.v[i], "AssignIpv6AddressOnCreation", e);
+		if (!rc)
+			rc = patch_null(t, subnets.v[i], "Ipv6CidrBlock", e);
+	}
+	free(subnets.v);
+	return rc;
+}
+
+static bool is_kept(const struct cidr *block, const struct json *wanted)
+{
+	const char *text = json_str(wanted);
+	struct cidr c;
+
+	if (!text || !strcmp(text, "auto"))
+		return text != NULL;
+	if (cidr_parse(text, &c))
+		return true; /* a fault of its own */
+	c = cidr_canonical(&c);
+	return !cidr_cmp(&c, block);
+}
+
+int release_ipv6(struct txn *t, const char *lab, const struct object *o, const struct json *wanted,
+		 struct err *e)
+{
+	char id[sizeof(o->id)];
+	const struct cidr *block = o->kind->kind == KIND_VPC ? &AS_CONST(vpc, o)->ipv6_cidr_block
+				   : o->kind->kind == KIND_SUBNET
+					   ? &AS_CONST(subnet, o)->ipv6_cidr_block
+					   : NULL;
+
+	if (!block || !ip_is_set(&block->ip) || is_kept(block, wanted))
+		return 0;
+	memcpy(id, o->id, sizeof(id)); /* o may move */
+	return o->kind->kind == KIND_VPC ? release_subnets(t, lab, id, e)
+					 : release_subnet(t, lab, id, e);
 }
 
 static bool holds_back(const struct err *e)

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/kinds/common.h"
+#include "model/kinds/route.h"
 #include "model/topology_load.h"
 #include "model/types.h"
 
@@ -122,13 +124,15 @@ static void add_rule(void *arg, const struct object *o)
 	const struct security_group_rule *rule = AS_CONST(security_group_rule, o);
 	struct json *j;
 
-	if (strcmp(rule->group_id, r->group))
-		return;
+	if (strcmp(rule->group_id, r->group) || security_group_rule_is_stale(r->x->m, rule))
+		return; /* stale: it could not be loaded */
 	if (r->x->canonical || rule->description) {
 		j = record_without(o, drop);
 		if (rule->referenced_group_id)
 			json_set(j, "ReferencedGroupId",
 				 reference(r->x, rule->referenced_group_id, r->vpc));
+		if (rule->prefix_list_id)
+			json_set(j, "PrefixListId", reference(r->x, rule->prefix_list_id, NULL));
 	} else {
 		cleanup_free char *text = rule_format(r->x->m, rule);
 
@@ -137,10 +141,33 @@ static void add_rule(void *arg, const struct object *o)
 	json_append(r->out[rule->is_egress], j);
 }
 
-static bool is_only(const struct json *arr, const char *text)
+/* Are the rules these texts, in any order? They are what an absent block means. */
+static bool are_only(const struct json *arr, const char *const *texts)
 {
-	return json_len(arr) == 1 && json_str(json_at(arr, 0)) &&
-	       !strcmp(json_str(json_at(arr, 0)), text);
+	size_t n = 0;
+
+	for (; texts[n]; n++) {
+		bool found = false;
+
+		json_for_each (it, arr)
+			found |= json_str(it) && !strcmp(json_str(it), texts[n]);
+		if (!found)
+			return false;
+	}
+	return json_len(arr) == n;
+}
+
+static bool is_default_set(const struct export *x, const struct security_group *sg, bool egress,
+			   const struct json *rules)
+{
+	static const char *const none[] = {NULL}, *const own[] = {"all from default", NULL},
+				 *const out[] = {"all to 0.0.0.0/0", NULL},
+				 *const out6[] = {"all to 0.0.0.0/0", "all to ::/0", NULL};
+	const struct vpc *v = AS_CONST(vpc, model_get(x->m, sg->vpc_id));
+
+	if (!egress)
+		return are_only(rules, strcmp(sg->group_name, "default") ? none : own);
+	return are_only(rules, ip_is_set(&v->ipv6_cidr_block.ip) ? out6 : out);
 }
 
 static void export_group(const struct export *x, const struct object *o, struct json *vpc)
@@ -151,14 +178,11 @@ static void export_group(const struct export *x, const struct object *o, struct 
 	bool is_default = !strcmp(sg->group_name, "default");
 
 	model_referrers(x->m, o->id, KIND_SECURITY_GROUP_RULE, add_rule, &r);
-	if (is_default ? !is_only(r.out[0], "all from default") : json_len(r.out[0]) > 0)
-		json_set(out, "Ingress", r.out[0]);
-	else
-		json_free(r.out[0]);
-	if (!is_only(r.out[1], "all to 0.0.0.0/0"))
-		json_set(out, "Egress", r.out[1]);
-	else
-		json_free(r.out[1]);
+	for (int egress = 0; egress < 2; egress++)
+		if (!is_default_set(x, sg, egress, r.out[egress]))
+			json_set(out, egress ? "Egress" : "Ingress", r.out[egress]);
+		else
+			json_free(r.out[egress]);
 	if (is_default)
 		json_set(out, "Description", NULL);
 	if (is_default && !json_len(out))
@@ -167,25 +191,83 @@ static void export_group(const struct export *x, const struct object *o, struct 
 		json_set(block(vpc, "SecurityGroups"), name_of(o), out);
 }
 
-static const char *route_target(const struct route *r)
+/* An instance's interface is written as the instance: the file knows no other. */
+static struct json *route_target_json(const struct export *x, const struct route *r,
+				      const char *vpc_id)
 {
-	return r->gateway_id		 ? r->gateway_id
-	       : r->nat_gateway_id	 ? r->nat_gateway_id
-	       : r->network_interface_id ? r->network_interface_id
-					 : r->instance_id;
+	const char *id = route_target(r);
+	const struct object *o = id ? model_get(x->m, id) : NULL;
+	const char *holder = o && o->kind->kind == KIND_NETWORK_INTERFACE
+				     ? AS_CONST(network_interface, o)->attachment_id
+				     : NULL;
+
+	if (r->local)
+		return json_new_str("local");
+	if (holder && kind_of_id(holder) == kinds[KIND_INSTANCE])
+		id = holder;
+	/* A blackhole's target is gone: it cannot be written, for it could not be loaded. */
+	return o ? reference(x, id, vpc_id) : NULL;
 }
 
-/* A blackhole's target is gone: it cannot be written, for it could not be loaded. */
+static char *destination_text(const struct export *x, const struct route *r)
+{
+	cleanup_json struct json *name = NULL;
+	char text[CIDR_STRLEN], *label = NULL;
+
+	if (!r->prefix_list_id)
+		return strdup(route_destination(r, text));
+	name = reference(x, r->prefix_list_id, NULL);
+	return asprintf(&label, "%s", json_str(name)) < 0 ? NULL : label;
+}
+
 static struct json *routes_short(const struct export *x, const struct route_table *t)
 {
 	const struct route *r = t->routes.v;
 	struct json *out = json_new_obj();
-	char text[CIDR_STRLEN];
 
-	for (size_t i = 0; i < t->routes.n; i++)
-		if (route_target(&r[i]) && model_get(x->m, route_target(&r[i])))
-			json_set(out, cidr_format(&r[i].destination, text),
-				 reference(x, route_target(&r[i]), t->vpc_id));
+	for (size_t i = 0; i < t->routes.n; i++) {
+		struct json *target = route_target_json(x, &r[i], t->vpc_id);
+		cleanup_free char *to = destination_text(x, &r[i]);
+
+		if (target && to)
+			json_set(out, to, target);
+	}
+	return out;
+}
+
+/* The field of the target's kind, as in the kind's own table. */
+static const char *target_field(const struct export *x, const struct route *r)
+{
+	field_for_each (f, elem_route.fields)
+		if (f->oneof && !strcmp(f->oneof, "target") && f->type == T_REF &&
+		    *(char *const *)field_at_const(f, r))
+			return f->name;
+	return "LocalTarget";
+}
+
+static struct json *routes_long(const struct export *x, const struct route_table *t)
+{
+	const struct route *r = t->routes.v;
+	struct json *out = json_new_arr();
+
+	for (size_t i = 0; i < t->routes.n; i++) {
+		const char *id = route_target(&r[i]), *field = target_field(x, &r[i]);
+		struct json *j;
+
+		if (!r[i].local && !(id && model_get(x->m, id)))
+			continue;
+		j = value_print(&elem_route, &r[i]);
+		if (r[i].prefix_list_id)
+			json_set(j, "DestinationPrefixListId",
+				 reference(x, r[i].prefix_list_id, NULL));
+		if (r[i].network_interface_id) {
+			json_set(j, "NetworkInterfaceId", NULL);
+			field = kind_of_id(id) ? "NetworkInterfaceId" : field;
+		}
+		if (!r[i].local)
+			json_set(j, field, reference(x, id, t->vpc_id));
+		json_append(out, j);
+	}
 	return out;
 }
 
@@ -199,7 +281,9 @@ static void export_table(const struct export *x, const struct object *o, struct 
 	out = plain(o);
 	if (t->main)
 		json_set_bool(out, "Main", true);
-	json_set(out, "Routes", routes_short(x, t));
+	if (t->gateway_id)
+		json_set(out, "Gateway", reference(x, t->gateway_id, t->vpc_id));
+	json_set(out, "Routes", x->canonical ? routes_long(x, t) : routes_short(x, t));
 	json_set(block(vpc, "RouteTables"), name_of(o), out);
 }
 
@@ -242,12 +326,44 @@ static void export_nat(const struct export *x, const struct object *o, const str
 	json_set(block(vpc, "NatGateways"), name_of(o), out);
 }
 
+static bool is_as_made(const struct export *x, const struct network_acl *acl)
+{
+	const struct field *f = field_find(acl->o.kind->fields, "Entries");
+	const struct vpc *v = AS_CONST(vpc, model_get(x->m, acl->vpc_id));
+	cleanup_json struct json *made = default_acl_entries(ip_is_set(&v->ipv6_cidr_block.ip));
+	struct list entries = {0};
+	struct err e;
+	bool same =
+		!value_parse(f, made, &entries, &e) && !value_compare(f, &entries, &acl->entries);
+
+	value_clear(f, &entries);
+	return same;
+}
+
+static struct json *entries_short(const struct network_acl *acl)
+{
+	const struct network_acl_entry *v = acl->entries.v;
+	struct json *out = json_new_arr();
+
+	for (size_t i = 0; i < acl->entries.n; i++) {
+		cleanup_free char *text = acl_entry_format(&v[i]);
+
+		json_append(out, json_new_str(text));
+	}
+	return out;
+}
+
 static void export_acl(const struct export *x, const struct object *o, struct json *vpc)
 {
 	const struct field *f = field_find(o->kind->fields, "Entries");
-	struct json *out = plain(o);
+	const struct network_acl *acl = AS_CONST(network_acl, o);
+	struct json *out;
 
-	json_set(out, "Entries", value_print(f, field_at_const(f, o)));
+	if (acl->is_default && is_as_made(x, acl))
+		return;
+	out = plain(o);
+	json_set(out, "Entries",
+		 x->canonical ? value_print(f, field_at_const(f, o)) : entries_short(acl));
 	json_set(block(vpc, "NetworkAcls"), name_of(o), out);
 }
 
@@ -265,8 +381,10 @@ static void export_owned(const struct export *x, const struct object *o, const s
 		export_group(x, o, out);
 		break;
 	case KIND_NETWORK_ACL:
-		if (!AS_CONST(network_acl, o)->is_default)
-			export_acl(x, o, out);
+		export_acl(x, o, out);
+		break;
+	case KIND_EGRESS_ONLY_INTERNET_GATEWAY:
+		json_set_str(out, "EgressOnlyInternetGateway", name_of(o));
 		break;
 	case KIND_NAT_GATEWAY:
 		export_nat(x, o, vpc, out);
@@ -281,9 +399,11 @@ static void export_owned(const struct export *x, const struct object *o, const s
 
 static void export_vpc(const struct export *x, const struct object *v)
 {
-	static const enum kind_id owned[] = {KIND_INTERNET_GATEWAY, KIND_SUBNET,
-					     KIND_NAT_GATEWAY,	    KIND_ROUTE_TABLE,
-					     KIND_SECURITY_GROUP,   KIND_NETWORK_ACL};
+	static const enum kind_id owned[] = {
+		KIND_INTERNET_GATEWAY, KIND_EGRESS_ONLY_INTERNET_GATEWAY,
+		KIND_SUBNET,	       KIND_NAT_GATEWAY,
+		KIND_ROUTE_TABLE,      KIND_SECURITY_GROUP,
+		KIND_NETWORK_ACL};
 	struct json *out = plain(v);
 
 	for (size_t k = 0; k < ARRAY_SIZE(owned); k++)
@@ -299,6 +419,43 @@ static void export_vpc(const struct export *x, const struct object *v)
 }
 
 /* ---- the rest ---- */
+
+static void export_peering(const struct export *x, const struct object *o)
+{
+	const struct vpc_peering_connection *p = AS_CONST(vpc_peering_connection, o);
+	struct json *out = plain(o);
+
+	json_set(out, "Vpc", reference(x, p->vpc_id, NULL));
+	json_set(out, "PeerVpc", reference(x, p->peer_vpc_id, NULL));
+	json_set(out, "Accept", p->accept ? NULL : json_new_bool(false));
+	json_set(block(x->doc, "VpcPeeringConnections"), name_of(o), out);
+}
+
+static struct json *list_entry(const struct export *x, const struct prefix_list_entry *en)
+{
+	struct json *j;
+	char text[CIDR_STRLEN];
+
+	cidr_format(&en->cidr, text);
+	if (!x->canonical && !en->description)
+		return json_new_str(text);
+	j = json_new_obj();
+	json_set_str(j, "Cidr", text);
+	json_set_str(j, "Description", en->description);
+	return j;
+}
+
+static void export_list(const struct export *x, const struct object *o)
+{
+	const struct prefix_list *pl = AS_CONST(prefix_list, o);
+	const struct prefix_list_entry *v = pl->entries.v;
+	struct json *out = plain(o), *entries = json_new_arr();
+
+	for (size_t i = 0; i < pl->entries.n; i++)
+		json_append(entries, list_entry(x, &v[i]));
+	json_set(out, "Entries", entries);
+	json_set(block(x->doc, "PrefixLists"), name_of(o), out);
+}
 
 static void export_instance(const struct export *x, const struct object *o)
 {
@@ -455,6 +612,12 @@ static void export_object(const struct export *x, const struct object *o)
 	case KIND_VPC:
 		export_vpc(x, o);
 		break;
+	case KIND_VPC_PEERING_CONNECTION:
+		export_peering(x, o);
+		break;
+	case KIND_PREFIX_LIST:
+		export_list(x, o);
+		break;
 	case KIND_ELASTIC_IP:
 		if (is_free_standing(x, o))
 			json_set(block(x->doc, "ElasticIps"), name_of(o), plain(o));
@@ -479,7 +642,9 @@ static void export_object(const struct export *x, const struct object *o)
 int topology_export(const struct model *m, const char *lab, bool canonical, struct json **ret,
 		    struct err *e)
 {
-	static const enum kind_id top[] = {KIND_VPC,
+	static const enum kind_id top[] = {KIND_PREFIX_LIST,
+					   KIND_VPC,
+					   KIND_VPC_PEERING_CONNECTION,
 					   KIND_ELASTIC_IP,
 					   KIND_INSTANCE,
 					   KIND_FUNCTION,

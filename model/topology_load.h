@@ -49,6 +49,16 @@ void fault_add(struct load *l, const char *pointer, const char *tail, bool key,
 void fault_format(struct load *l, const char *pointer, const char *tail, bool key, const char *code,
 		  const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
+/* Is it? Otherwise a fault at pointer[/tail]. */
+bool value_is_type(struct load *l, const struct json *j, enum json_type type, const char *pointer,
+		   const char *tail);
+
+/* Shorthands of the file become the kinds' own records (topology_short.c). Routes once all names
+ * are known. */
+void expand_routes(struct load *l, struct entry *e);
+void expand_acl_entries(struct load *l, struct entry *e);
+void expand_list_entries(struct load *l, struct entry *e);
+
 /* NULL: none. vpc NULL: of any. */
 struct entry *entry_find(struct load *l, enum kind_id kind, const char *name, const char *vpc);
 
@@ -78,6 +88,7 @@ int patch_null(struct txn *t, const char *id, const char *field, struct err *e);
 
 /* The VPC that an entry is nested in, by id; NULL: none. */
 const char *entry_vpc_id(struct load *l, const struct entry *e);
+bool entry_has_ipv6(struct load *l, const struct entry *e); /* that VPC */
 /* A fault of the model at the key of the file that it is about; the entry fails. */
 void entry_fault(struct load *l, struct entry *e, const struct err *err);
 bool entry_is_failed(struct load *l, enum kind_id kind, const char *name, const char *vpc);
@@ -85,6 +96,13 @@ bool entry_is_failed(struct load *l, enum kind_id kind, const char *name, const 
 /* Make the rules of a group, and the records of a zone, what its entry says. */
 void sync_rules(struct load *l, struct entry *e);
 void sync_records(struct load *l, struct entry *e);
+/* Default groups and ACLs that the file does not name: as they were made. */
+void reset_rules(struct load *l, const char *group_id);
+void reset_acl(struct txn *t, const char *acl_id);
+/* A VPC or subnet that is about to lose or change its IPv6 block (`wanted`, NULL: none) lets go of
+ * what the lab has in it: subnets' blocks, interfaces' addresses. */
+int release_ipv6(struct txn *t, const char *lab, const struct object *o, const struct json *wanted,
+		 struct err *e);
 
 /* What the transaction did. -ENOMEM. */
 int topology_steps(struct txn *t, struct plan_steps *ret);

@@ -14,26 +14,44 @@
 
 static const struct key vpc_keys[] = {{"CidrBlock", "CidrBlock"},
 				      {"SecondaryCidrBlocks", "SecondaryCidrBlocks"},
+				      {"Ipv6CidrBlock", "Ipv6CidrBlock"},
 				      {"EnableDnsSupport", "EnableDnsSupport"},
 				      {"EnableDnsHostnames", "EnableDnsHostnames"},
 				      {"DhcpOptions", "DhcpOptionsId"},
 				      {"Tags", "Tags"},
 				      {"InternetGateway", NULL},
+				      {"EgressOnlyInternetGateway", NULL},
 				      {"Subnets", NULL},
 				      {"RouteTables", NULL},
 				      {"NatGateways", NULL},
 				      {"SecurityGroups", NULL},
 				      {"NetworkAcls", NULL},
 				      {0}};
-static const struct key subnet_keys[] = {{"CidrBlock", "CidrBlock"},
-					 {"AvailabilityZone", "AvailabilityZone"},
-					 {"MapPublicIpOnLaunch", "MapPublicIpOnLaunch"},
-					 {"RouteTable", "RouteTableId"},
-					 {"NetworkAcl", "NetworkAclId"},
-					 {"Tags", "Tags"},
-					 {0}};
+static const struct key subnet_keys[] = {
+	{"CidrBlock", "CidrBlock"},
+	{"Ipv6CidrBlock", "Ipv6CidrBlock"},
+	{"AssignIpv6AddressOnCreation", "AssignIpv6AddressOnCreation"},
+	{"AvailabilityZone", "AvailabilityZone"},
+	{"MapPublicIpOnLaunch", "MapPublicIpOnLaunch"},
+	{"RouteTable", "RouteTableId"},
+	{"NetworkAcl", "NetworkAclId"},
+	{"Tags", "Tags"},
+	{0}};
 static const struct key route_table_keys[] = {
-	{"Routes", "Routes"}, {"Main", NULL}, {"Tags", "Tags"}, {0}};
+	{"Routes", "Routes"}, {"Main", NULL}, {"Gateway", "GatewayId"}, {"Tags", "Tags"}, {0}};
+static const struct key peering_keys[] = {
+	{"Vpc", "VpcId"},
+	{"PeerVpc", "PeerVpcId"},
+	{"Accept", "Accept"},
+	{"RequesterPeeringConnectionOptions", "RequesterPeeringConnectionOptions"},
+	{"AccepterPeeringConnectionOptions", "AccepterPeeringConnectionOptions"},
+	{"Tags", "Tags"},
+	{0}};
+static const struct key prefix_list_keys[] = {{"Entries", "Entries"},
+					      {"MaxEntries", "MaxEntries"},
+					      {"AddressFamily", "AddressFamily"},
+					      {"Tags", "Tags"},
+					      {0}};
 static const struct key gateway_keys[] = {{0}};
 static const struct key nat_keys[] = {
 	{"Subnet", "SubnetId"},
@@ -59,17 +77,25 @@ static const struct key acl_keys[] = {{"Entries", "Entries"}, {"Tags", "Tags"}, 
 		"Tags", "Tags"                                                                    \
 	}
 
-static const struct key instance_keys[] = {{"Subnet", "SubnetId"},
-					   {"PrivateIpAddress", "PrivateIpAddress"},
+static const struct key instance_keys[] = {
+	{"Subnet", "SubnetId"},
+	{"PrivateIpAddress", "PrivateIpAddress"},
+	{"SecondaryPrivateIpAddresses", "SecondaryPrivateIpAddresses"},
+	{"Ipv6Addresses", "Ipv6Addresses"},
+	{"SecurityGroups", "SecurityGroupIds"},
+	{"SourceDestCheck", "SourceDestCheck"},
+	{"ConnectionTrackingSpecification", "ConnectionTrackingSpecification"},
+	{"PublicIp", NULL},
+	{"ElasticIp", NULL},
+	SANDBOX_KEYS,
+	{0}};
+static const struct key function_keys[] = {{"Subnets", "SubnetIds"},
 					   {"SecurityGroups", "SecurityGroupIds"},
-					   {"SourceDestCheck", "SourceDestCheck"},
-					   {"PublicIp", NULL},
-					   {"ElasticIp", NULL},
+					   {"Ipv6AllowedForDualStack", "Ipv6AllowedForDualStack"},
 					   SANDBOX_KEYS,
 					   {0}};
-static const struct key function_keys[] = {
-	{"Subnets", "SubnetIds"}, {"SecurityGroups", "SecurityGroupIds"}, SANDBOX_KEYS, {0}};
-static const struct key host_keys[] = {{"Address", "Address"}, SANDBOX_KEYS, {0}};
+static const struct key host_keys[] = {
+	{"Address", "Address"}, {"Ipv6Address", "Ipv6Address"}, SANDBOX_KEYS, {0}};
 static const struct key zone_keys[] = {
 	{"Vpcs", "VpcIds"}, {"Records", NULL}, {"Tags", "Tags"}, {0}};
 static const struct key dhcp_keys[] = {{"DomainName", "DomainName"},
@@ -92,6 +118,8 @@ static const struct key query_log_keys[] = {{"Vpcs", "VpcIds"}, {"Tags", "Tags"}
 static const struct key top_keys[] = {{"$schema", NULL},
 				      {"Lab", NULL},
 				      {"Vpcs", NULL},
+				      {"VpcPeeringConnections", NULL},
+				      {"PrefixLists", NULL},
 				      {"ElasticIps", NULL},
 				      {"Functions", NULL},
 				      {"Instances", NULL},
@@ -112,7 +140,10 @@ const struct key *block_keys(enum kind_id kind)
 		[KIND_SUBNET] = subnet_keys,
 		[KIND_ROUTE_TABLE] = route_table_keys,
 		[KIND_INTERNET_GATEWAY] = gateway_keys,
+		[KIND_EGRESS_ONLY_INTERNET_GATEWAY] = gateway_keys,
 		[KIND_NAT_GATEWAY] = nat_keys,
+		[KIND_VPC_PEERING_CONNECTION] = peering_keys,
+		[KIND_PREFIX_LIST] = prefix_list_keys,
 		[KIND_ELASTIC_IP] = eip_keys,
 		[KIND_SECURITY_GROUP] = group_keys,
 		[KIND_NETWORK_ACL] = acl_keys,
@@ -240,8 +271,8 @@ struct entry *entry_find(struct load *l, enum kind_id kind, const char *name, co
 	return NULL;
 }
 
-static bool is_type(struct load *l, const struct json *j, enum json_type type, const char *pointer,
-		    const char *tail)
+bool value_is_type(struct load *l, const struct json *j, enum json_type type, const char *pointer,
+		   const char *tail)
 {
 	if (json_type(j) == type)
 		return true;
@@ -299,7 +330,7 @@ static void add_public_ip(struct load *l, const char *name, const struct json *v
 	char at[sizeof(((struct entry *)0)->pointer)];
 	struct entry *e;
 
-	if (!value || !is_type(l, value, JSON_STRING, pointer, "PublicIp"))
+	if (!value || !value_is_type(l, value, JSON_STRING, pointer, "PublicIp"))
 		return;
 	if (entry_find(l, KIND_ELASTIC_IP, name, NULL)) {
 		fault_format(l, pointer, "PublicIp", true, "InvalidParameterCombination",
@@ -312,130 +343,6 @@ static void add_public_ip(struct load *l, const char *name, const struct json *v
 		json_set_str(e->spec, "PublicIp", json_str(value));
 }
 
-/* ---- routes ---- */
-
-static enum kind_id target_kind(struct load *l, const char *target, const char *vpc)
-{
-	static const enum kind_id tried[] = {KIND_INTERNET_GATEWAY, KIND_NAT_GATEWAY};
-	const struct kind *k = kind_of_id(target);
-
-	for (size_t i = 0; i < 2; i++)
-		if (entry_find(l, tried[i], target, vpc))
-			return tried[i];
-	if (entry_find(l, KIND_INSTANCE, target, NULL))
-		return KIND_INSTANCE;
-	return k ? k->kind : KIND_NONE;
-}
-
-static const char *target_field(enum kind_id kind)
-{
-	switch (kind) {
-	case KIND_INTERNET_GATEWAY:
-		return "GatewayId";
-	case KIND_NAT_GATEWAY:
-		return "NatGatewayId";
-	case KIND_INSTANCE:
-		return "InstanceId";
-	case KIND_NETWORK_INTERFACE:
-		return "NetworkInterfaceId";
-	default:
-		return NULL;
-	}
-}
-
-/* {"0.0.0.0/0": "igw"} becomes the list of records. */
-static void expand_routes(struct load *l, struct entry *e)
-{
-	struct json *routes = json_get(e->spec, "Routes"), *list = json_new_arr();
-	char pointer[sizeof(e->pointer) + 8], key[200];
-
-	snprintf(pointer, sizeof(pointer), "%.240s/Routes", e->pointer);
-	if (json_type(routes) == JSON_ARRAY) { /* the long form */
-		json_free(list);
-		return;
-	}
-	if (routes && !is_type(l, routes, JSON_OBJECT, e->pointer, "Routes"))
-		routes = NULL;
-	json_for_each (r, routes) {
-		const char *target = json_str(r);
-		const char *field = target ? target_field(target_kind(l, target, e->vpc)) : NULL;
-		struct json *record;
-
-		pointer_escape(json_key(r), key, sizeof(key));
-		if (!target && !is_type(l, r, JSON_STRING, pointer, key))
-			continue;
-		if (!field) {
-			fault_format(
-				l, pointer, key, false, "InvalidParameterValue",
-				"\"%.64s\" is no gateway, NAT gateway or instance of this file",
-				target);
-			e->failed = true;
-			continue;
-		}
-		record = json_new_obj();
-		json_set_str(record, "DestinationCidrBlock", json_key(r));
-		json_set_str(record, field, target);
-		json_append(list, record);
-	}
-	json_set(e->spec, "Routes", list);
-}
-
-/* ---- ACL entries ---- */
-
-/* "100 allow tcp 80 from 0.0.0.0/0" */
-static int acl_entry_parse(const char *text, struct json **ret, struct err *e)
-{
-	cleanup_json struct json *rule = NULL;
-	struct json *out;
-	char action[8] = "";
-	int number = 0, used = 0;
-
-	if (sscanf(text, "%d %7s %n", &number, action, &used) < 2 || !used ||
-	    (strcmp(action, "allow") && strcmp(action, "deny")))
-		return err_set(e, -EINVAL, "InvalidParameterValue", "",
-			       "\"%.128s\": an entry is NUMBER allow|deny PROTO [PORT[-PORT]] "
-			       "from|to CIDR",
-			       text);
-	if (rule_parse(text + used, &rule, e))
-		return e->rc;
-	out = json_new_obj();
-	json_set_num(out, "RuleNumber", number);
-	json_set_str(out, "RuleAction", action);
-	json_set_bool(out, "Egress", json_bool(json_get(rule, "IsEgress")));
-	json_set(out, "Protocol", json_detach(rule, "IpProtocol"));
-	json_set(out, "FromPort", json_detach(rule, "FromPort"));
-	json_set(out, "ToPort", json_detach(rule, "ToPort"));
-	json_set(out, "CidrBlock", json_detach(rule, "CidrIpv4"));
-	*ret = out;
-	return 0;
-}
-
-static void expand_entries(struct load *l, struct entry *e)
-{
-	struct json *entries = json_get(e->spec, "Entries"), *list;
-	char tail[64];
-	size_t i = 0;
-
-	if (!entries || !is_type(l, entries, JSON_ARRAY, e->pointer, "Entries"))
-		return;
-	list = json_new_arr();
-	json_for_each (it, entries) {
-		struct json *record = NULL;
-		struct err err;
-
-		snprintf(tail, sizeof(tail), "Entries/%zu", i++);
-		if (!json_str(it)) {
-			json_append(list, json_copy(it));
-		} else if (acl_entry_parse(json_str(it), &record, &err)) {
-			fault_add(l, e->pointer, tail, false, &err);
-			e->failed = true;
-		} else {
-			json_append(list, record);
-		}
-	}
-	json_set(e->spec, "Entries", list);
-}
-
 /* ---- blocks ---- */
 
 static void read_entry(struct load *l, enum kind_id kind, const char *name, const char *vpc,
@@ -443,7 +350,7 @@ static void read_entry(struct load *l, enum kind_id kind, const char *name, cons
 {
 	struct entry *e;
 
-	if (!is_type(l, body, JSON_OBJECT, pointer, NULL))
+	if (!value_is_type(l, body, JSON_OBJECT, pointer, NULL))
 		return;
 	check_keys(l, body, block_keys(kind), pointer);
 	e = entry_add(l, kind, name, vpc, pointer, body);
@@ -457,7 +364,11 @@ static void read_entry(struct load *l, enum kind_id kind, const char *name, cons
 	if (kind == KIND_SECURITY_GROUP)
 		json_set_str(e->spec, "GroupName", name);
 	if (kind == KIND_NETWORK_ACL)
-		expand_entries(l, e);
+		expand_acl_entries(l, e);
+	if (kind == KIND_PREFIX_LIST)
+		expand_list_entries(l, e);
+	if (kind == KIND_VPC_PEERING_CONNECTION && !json_get(body, "Accept"))
+		json_set_bool(e->spec, "Accept", true);
 }
 
 /* Calls read_entry for each member of a block. */
@@ -466,7 +377,7 @@ static void read_block(struct load *l, enum kind_id kind, const char *vpc, const
 {
 	char at[sizeof(((struct entry *)0)->pointer)], key[200];
 
-	if (!body || !is_type(l, body, JSON_OBJECT, pointer, block))
+	if (!body || !value_is_type(l, body, JSON_OBJECT, pointer, block))
 		return;
 	json_for_each (member, body) {
 		snprintf(at, sizeof(at), "%.120s/%s/%.120s", pointer, block,
@@ -475,15 +386,20 @@ static void read_block(struct load *l, enum kind_id kind, const char *vpc, const
 	}
 }
 
-static void read_gateway(struct load *l, const char *vpc, const char *pointer,
-			 const struct json *name)
+/* A gateway that is no more than a name. */
+static void read_gateway(struct load *l, enum kind_id kind, const char *vpc, const char *pointer,
+			 const char *key, const struct json *name)
 {
 	char at[sizeof(((struct entry *)0)->pointer)];
 
-	if (!name || !is_type(l, name, JSON_STRING, pointer, "InternetGateway"))
+	if (!name || !value_is_type(l, name, JSON_STRING, pointer, key))
 		return;
-	snprintf(at, sizeof(at), "%.230s/InternetGateway", pointer);
-	entry_add(l, KIND_INTERNET_GATEWAY, json_str(name), vpc, at, NULL);
+	snprintf(at, sizeof(at), "%.220s/%s", pointer, key);
+	if (!*json_str(name))
+		fault_format(l, at, NULL, false, "InvalidParameterValue",
+			     "a gateway's name is not empty");
+	else
+		entry_add(l, kind, json_str(name), vpc, at, NULL);
 }
 
 static void read_vpc(struct load *l, const struct json *body)
@@ -498,7 +414,10 @@ static void read_vpc(struct load *l, const struct json *body)
 	read_entry(l, KIND_VPC, name, NULL, at, body);
 	if (json_type(body) != JSON_OBJECT)
 		return;
-	read_gateway(l, name, at, json_get(body, "InternetGateway"));
+	read_gateway(l, KIND_INTERNET_GATEWAY, name, at, "InternetGateway",
+		     json_get(body, "InternetGateway"));
+	read_gateway(l, KIND_EGRESS_ONLY_INTERNET_GATEWAY, name, at, "EgressOnlyInternetGateway",
+		     json_get(body, "EgressOnlyInternetGateway"));
 	read_block(l, KIND_SUBNET, name, at, "Subnets", json_get(body, "Subnets"));
 	read_block(l, KIND_SECURITY_GROUP, name, at, "SecurityGroups",
 		   json_get(body, "SecurityGroups"));
@@ -513,9 +432,12 @@ static void read_document(struct load *l)
 
 	check_keys(l, l->doc, top_keys, "");
 	if (json_get(l->doc, "Vpcs") &&
-	    is_type(l, json_get(l->doc, "Vpcs"), JSON_OBJECT, "", "Vpcs"))
+	    value_is_type(l, json_get(l->doc, "Vpcs"), JSON_OBJECT, "", "Vpcs"))
 		json_for_each (vpc, json_get(l->doc, "Vpcs"))
 			read_vpc(l, vpc);
+	read_block(l, KIND_VPC_PEERING_CONNECTION, NULL, "", "VpcPeeringConnections",
+		   json_get(l->doc, "VpcPeeringConnections"));
+	read_block(l, KIND_PREFIX_LIST, NULL, "", "PrefixLists", json_get(l->doc, "PrefixLists"));
 	read_block(l, KIND_ELASTIC_IP, NULL, "", "ElasticIps", json_get(l->doc, "ElasticIps"));
 	read_block(l, KIND_INSTANCE, NULL, "", "Instances", json_get(l->doc, "Instances"));
 	read_block(l, KIND_FUNCTION, NULL, "", "Functions", json_get(l->doc, "Functions"));
@@ -532,7 +454,7 @@ static void read_document(struct load *l)
 	read_block(l, KIND_QUERY_LOG_CONFIG, NULL, "", "QueryLogConfigs",
 		   json_get(l->doc, "QueryLogConfigs"));
 	if (json_get(l->doc, "Tests"))
-		is_type(l, json_get(l->doc, "Tests"), JSON_ARRAY, "", "Tests");
+		value_is_type(l, json_get(l->doc, "Tests"), JSON_ARRAY, "", "Tests");
 	/* What depends on all names being known. */
 	n = l->n;
 	for (size_t i = 0; i < n; i++) {
@@ -567,10 +489,10 @@ void topology_read(struct load *l, const char *lab_override, const char *lab_def
 			sscanf(e.msg, "line %u, column %u", &fs->v[0].line, &fs->v[0].col);
 		return;
 	}
-	if (!is_type(l, l->doc, JSON_OBJECT, "", NULL))
+	if (!value_is_type(l, l->doc, JSON_OBJECT, "", NULL))
 		return;
 	lab = json_get(l->doc, "Lab");
-	if (lab && (!is_type(l, lab, JSON_STRING, "", "Lab")))
+	if (lab && (!value_is_type(l, lab, JSON_STRING, "", "Lab")))
 		return;
 	if (lab && !*json_str(lab))
 		fault_format(l, "", "Lab", false, "InvalidParameterValue",

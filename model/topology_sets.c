@@ -6,18 +6,24 @@
 #include <string.h>
 #include <strings.h>
 
+#include "model/kinds/common.h"
 #include "model/topology_load.h"
+
+static bool ids_have(const struct ids *ids, const char *id)
+{
+	for (size_t i = 0; i < ids->n; i++)
+		if (!strcmp(ids->v[i], id))
+			return true;
+	return false;
+}
 
 static void delete_others(struct load *l, struct entry *e, const struct ids *all,
 			  const struct ids *kept)
 {
 	for (size_t i = 0; i < all->n; i++) {
-		bool keep = false;
 		struct err err;
 
-		for (size_t j = 0; j < kept->n && !keep; j++)
-			keep = !strcmp(all->v[i], kept->v[j]);
-		if (!keep && txn_delete(l->t, all->v[i], &err))
+		if (!ids_have(kept, all->v[i]) && txn_delete(l->t, all->v[i], &err))
 			entry_fault(l, e, &err);
 	}
 }
@@ -31,43 +37,85 @@ static void own_rules(void *arg, const struct object *o)
 		ids_add(ids, o);
 }
 
-static int want_rule(struct load *l, struct entry *e, const struct json *rule, bool egress,
-		     struct ids *kept, struct err *err)
+/* A fault of what a rule names is told where it stands. */
+static bool names_failed(struct load *l, const struct entry *e, const struct json *spec)
+{
+	const char *group = json_str(json_get(spec, "ReferencedGroupId"));
+	const char *pl = json_str(json_get(spec, "PrefixListId"));
+
+	return (group && (entry_is_failed(l, KIND_SECURITY_GROUP, group, e->vpc) ||
+			  entry_is_failed(l, KIND_PREFIX_LIST, group, NULL))) ||
+	       (pl && entry_is_failed(l, KIND_PREFIX_LIST, pl, NULL));
+}
+
+static int describe_rule(struct txn *t, const struct object *o, const struct json *spec,
+			 struct err *e)
+{
+	const char *is = AS_CONST(security_group_rule, o)->description;
+	const struct json *wanted = json_get(spec, "Description");
+	cleanup_json struct json *patch = NULL;
+
+	if (!is && !wanted)
+		return 0;
+	patch = json_new_obj();
+	json_set(patch, "Description", wanted ? json_copy(wanted) : json_new_null());
+	return txn_update(t, o->id, patch, e);
+}
+
+static int rule_read(const struct json *rule, bool egress, struct json **ret, struct err *e)
 {
 	cleanup_json struct json *spec = NULL;
-	const struct object *o, *group = model_get(txn_model(l->t), e->id);
 	int rc = 0;
 
 	if (json_str(rule))
-		rc = rule_parse(json_str(rule), &spec, err);
+		rc = rule_parse(json_str(rule), &spec, e);
 	else if (json_type(rule) == JSON_OBJECT)
 		spec = json_copy(rule);
 	else
-		rc = err_set(err, -EINVAL, "InvalidPermission.Malformed", "",
+		rc = err_set(e, -EINVAL, "InvalidPermission.Malformed", "",
 			     "a rule is a text (\"tcp 80 from 0.0.0.0/0\") or an object");
 	if (rc)
 		return rc;
 	if (json_str(rule) && json_bool(json_get(spec, "IsEgress")) != egress)
-		return err_set(err, -EINVAL, "InvalidPermission.Malformed", "",
+		return err_set(e, -EINVAL, "InvalidPermission.Malformed", "",
 			       "\"%.128s\": %s rules say \"%s\"", json_str(rule),
 			       egress ? "egress" : "ingress", egress ? "to" : "from");
 	json_set_bool(spec, "IsEgress", egress);
-	if (json_str(json_get(spec, "ReferencedGroupId")) &&
-	    entry_is_failed(l, KIND_SECURITY_GROUP, json_str(json_get(spec, "ReferencedGroupId")),
-			    e->vpc))
+	*ret = TAKE(spec);
+	return 0;
+}
+
+/* What is there stays; `create`: what is not is made, and a fault is told. */
+static int want_rule(struct load *l, struct entry *e, const struct json *rule, bool egress,
+		     bool create, struct ids *kept, struct err *err)
+{
+	const struct model *m = txn_model(l->t);
+	const struct object *o, *group = model_get(m, e->id);
+	cleanup_json struct json *spec = NULL;
+	int rc = rule_read(rule, egress, &spec, err);
+
+	if (rc)
+		return rc;
+	rule_settle(m, entry_vpc_id(l, e), spec);
+	if (names_failed(l, e, spec))
 		return 0;
-	rc = rule_find(txn_model(l->t), group, spec, &o, err);
-	if (rc == -ENOENT && !strcmp(err->code, "InvalidPermission.NotFound")) {
+	rc = rule_find(m, group, spec, &o, err);
+	if (rc == -ENOENT && create && !strcmp(err->code, "InvalidPermission.NotFound")) {
 		json_set_str(spec, "GroupId", e->id);
 		rc = txn_create(l->t, kinds[KIND_SECURITY_GROUP_RULE], spec, entry_vpc_id(l, e), &o,
 				err);
+	} else if (!rc && ids_have(kept, o->id)) {
+		rc = err_set(err, -EEXIST, "InvalidPermission.Duplicate", "",
+			     "the group has this rule already, above");
+	} else if (!rc && create) {
+		rc = describe_rule(l->t, o, spec, err);
 	}
 	if (!rc)
 		ids_add(kept, o);
 	return rc;
 }
 
-static void want_rules(struct load *l, struct entry *e, bool egress, struct ids *kept)
+static void want_rules(struct load *l, struct entry *e, bool egress, bool create, struct ids *kept)
 {
 	const char *key = egress ? "Egress" : "Ingress";
 	const struct json *rules = json_get(e->body, key);
@@ -77,10 +125,14 @@ static void want_rules(struct load *l, struct entry *e, bool egress, struct ids 
 	if (!rules) {
 		if (egress)
 			json_append(defaults, json_new_str("all to 0.0.0.0/0"));
-		else if (!strcmp(e->name, "default"))
+		if (egress && entry_has_ipv6(l, e))
+			json_append(defaults, json_new_str("all to ::/0"));
+		if (!egress && !strcmp(e->name, "default"))
 			json_append(defaults, json_new_str("all from default"));
 		rules = defaults;
 	}
+	if (json_type(rules) != JSON_ARRAY && !create)
+		return;
 	if (json_type(rules) != JSON_ARRAY) {
 		fault_format(l, e->pointer, key, false, "InvalidParameterValue",
 			     "must be an array of rules");
@@ -91,24 +143,51 @@ static void want_rules(struct load *l, struct entry *e, bool egress, struct ids 
 		struct err err;
 
 		snprintf(tail, sizeof(tail), "%s/%zu", key, i++);
-		if (want_rule(l, e, rule, egress, kept, &err))
+		if (want_rule(l, e, rule, egress, create, kept, &err) && create)
 			fault_add(l, e->pointer, tail, false, &err);
 	}
 }
 
 void sync_rules(struct load *l, struct entry *e)
 {
-	struct ids all = {0}, kept = {0};
+	struct ids all = {0}, kept = {0}, made = {0};
 	void *arg[] = {&all, e->id};
 
 	if (e->failed)
 		return;
 	model_referrers(txn_model(l->t), e->id, KIND_SECURITY_GROUP_RULE, own_rules, arg);
-	want_rules(l, e, false, &kept);
-	want_rules(l, e, true, &kept);
+	/* What goes makes room first. */
+	want_rules(l, e, false, false, &kept);
+	want_rules(l, e, true, false, &kept);
 	delete_others(l, e, &all, &kept);
+	want_rules(l, e, false, true, &made);
+	want_rules(l, e, true, true, &made);
 	free(all.v);
 	free(kept.v);
+	free(made.v);
+}
+
+void reset_rules(struct load *l, const char *group_id)
+{
+	const struct model *m = txn_model(l->t);
+	const struct object *o = model_get(m, group_id);
+	const struct object *vpc = model_get(m, AS_CONST(security_group, o)->vpc_id);
+	struct entry e = {.kind = KIND_SECURITY_GROUP, .name = (char[]){"default"}};
+
+	e.vpc = vpc->name;
+	memcpy(e.id, o->id, sizeof(e.id));
+	snprintf(e.pointer, sizeof(e.pointer), "/Vpcs");
+	sync_rules(l, &e);
+}
+
+void reset_acl(struct txn *t, const char *acl_id)
+{
+	const struct network_acl *acl = AS_CONST(network_acl, model_get(txn_model(t), acl_id));
+	const struct vpc *v = AS_CONST(vpc, model_get(txn_model(t), acl->vpc_id));
+	cleanup_json struct json *patch = json_new_obj();
+
+	json_set(patch, "Entries", default_acl_entries(ip_is_set(&v->ipv6_cidr_block.ip)));
+	txn_update(t, acl_id, patch, NULL);
 }
 
 struct record_search {

@@ -42,6 +42,8 @@ bool vpcs_overlap(const struct vpc *a, const struct vpc *b, struct cidr *ret_a, 
 /* Ranges, number and neighbours of its blocks; chooses an IPv6 block that is "auto". */
 int vpc_blocks_check(struct txn *t, const struct vpc *old, struct vpc *v, struct err *e);
 
+struct json *default_acl_entries(bool v6); /* what a VPC's default ACL is made with */
+
 /* ---- peering: model/peering.h ---- */
 
 extern const char *const peering_status_names[];
@@ -83,6 +85,9 @@ int addresses_add_auto(struct list *l, struct err *e);
 /* Elastic IPs of private addresses that the interface has no more are free again. */
 int addresses_release(struct txn *t, const struct network_interface *eni, struct err *e);
 int addresses_copy(const struct list *from, struct list *to, struct err *e); /* to is replaced */
+
+extern const struct field connection_tracking_fields[];
+int connection_tracking_check(const struct connection_tracking *c, struct err *e);
 
 /* What an interface is made with; NULL and unset: its subnet's default. */
 struct interface_input {

@@ -19,6 +19,8 @@ static const struct field fields[] = {
 	      .help = "Security groups; empty: the VPC's default group"),
 	FIELD(instance, source_dest_check, "SourceDestCheck", .def = "true",
 	      .help = "Whether packets that are not its own are dropped"),
+	FIELD_AS(instance, connection_tracking, "ConnectionTrackingSpecification", T_RECORD,
+		 .fields = connection_tracking_fields, .help = "Idle time-outs of its flows"),
 	SANDBOX_FIELDS(instance),
 	REF(instance, network_interface_id, "NetworkInterfaceId", KIND_NETWORK_INTERFACE,
 	    .flags = COMPUTED, .help = "Its interface"),
@@ -29,6 +31,8 @@ int instance_follow(struct instance *i, const struct network_interface *eni, str
 {
 	int rc = ids_copy(&eni->groups, &i->security_group_ids, e);
 
+	i->source_dest_check = eni->source_dest_check;
+	i->connection_tracking = eni->connection_tracking;
 	if (!rc)
 		rc = addresses_copy(&eni->secondary_private_ip_addresses,
 				    &i->secondary_private_ip_addresses, e);
@@ -50,6 +54,7 @@ static int update_interface(struct txn *t, struct instance *i, const struct subn
 	rc = addresses_check(t, s, eni, &eni->private_ip_address,
 			     &i->secondary_private_ip_addresses, &i->ipv6_addresses, e);
 	eni->source_dest_check = i->source_dest_check;
+	eni->connection_tracking = i->connection_tracking;
 	if (!rc)
 		rc = ids_copy(&i->security_group_ids, &eni->groups, e);
 	if (!rc)
@@ -63,7 +68,8 @@ static int update_interface(struct txn *t, struct instance *i, const struct subn
 static bool interface_differs(const struct instance *old, const struct instance *new)
 {
 	const char *const names[] = {"SecurityGroupIds", "SecondaryPrivateIpAddresses",
-				     "Ipv6Addresses", "SourceDestCheck"};
+				     "Ipv6Addresses", "SourceDestCheck",
+				     "ConnectionTrackingSpecification"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		const struct field *f = field_find(fields, names[i]);
@@ -80,6 +86,8 @@ static int check(struct txn *t, const struct object *old, struct object *new, st
 	const struct subnet *s = AS_CONST(subnet, model_get(txn_model(t), i->subnet_id));
 	int rc = groups_check(t, s->vpc_id, &i->security_group_ids, "SecurityGroupIds", e);
 
+	if (!rc)
+		rc = connection_tracking_check(&i->connection_tracking, e);
 	if (!rc)
 		rc = host_name_check(new, e);
 	if (!rc)
@@ -123,6 +131,7 @@ static int created(struct txn *t, struct object *o, struct err *e)
 	if (rc)
 		return rc;
 	eni->source_dest_check = i->source_dest_check;
+	eni->connection_tracking = i->connection_tracking;
 	i = EDIT(instance, t, o->id, e);
 	if (!i)
 		return -ENOMEM;

@@ -121,7 +121,7 @@ static int check(struct txn *t, const struct object *old, struct object *new, st
 const char *network_acl_entry_id(const struct network_acl *acl, const struct network_acl_entry *en,
 				 char buf[ACL_ENTRY_ID_LEN])
 {
-	snprintf(buf, ACL_ENTRY_ID_LEN, "%.21s/%s/%d", acl->o.id, en->egress ? "egress" : "ingress",
+	snprintf(buf, ACL_ENTRY_ID_LEN, "%.21s/%s/%d", acl->o.id, en->egress ? "out" : "in",
 		 (int)en->rule_number);
 	return buf;
 }

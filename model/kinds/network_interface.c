@@ -10,7 +10,7 @@
 
 static const char *const type_names[] = {"interface", "nat_gateway", "lambda", NULL};
 
-static const struct field tracking_fields[] = {
+const struct field connection_tracking_fields[] = {
 	FIELD(connection_tracking, tcp_established_timeout, "TcpEstablishedTimeout", .def = "0",
 	      .min = 0, .max = 432000,
 	      .help = "Seconds, 60 to 432000, of an established TCP connection; 0: 432000"),
@@ -37,7 +37,8 @@ static const struct field fields[] = {
 	FIELD(network_interface, source_dest_check, "SourceDestCheck", .def = "true",
 	      .help = "Whether packets that are not its own are dropped"),
 	FIELD_AS(network_interface, connection_tracking, "ConnectionTrackingSpecification",
-		 T_RECORD, .fields = tracking_fields, .help = "Idle time-outs of its flows"),
+		 T_RECORD, .fields = connection_tracking_fields,
+		 .help = "Idle time-outs of its flows"),
 	FIELD(network_interface, interface_type, "InterfaceType", .flags = COMPUTED | COLUMN,
 	      .values = type_names, .def = "interface", .help = "What it serves"),
 	REF(network_interface, attachment_id, "AttachmentId", KIND_NONE, .flags = COMPUTED | COLUMN,
@@ -51,7 +52,7 @@ static const struct field fields[] = {
 };
 
 /* EC2 User Guide, security group connection tracking, idle timeouts. */
-static int tracking_check(const struct connection_tracking *c, struct err *e)
+int connection_tracking_check(const struct connection_tracking *c, struct err *e)
 {
 	const struct {
 		int64_t value, min, max;
@@ -128,10 +129,7 @@ static int tell_holder(struct txn *t, const struct network_interface *eni, struc
 	if (o && o->kind->kind == KIND_INSTANCE) {
 		struct instance *i = EDIT(instance, t, o->id, e);
 
-		if (!i)
-			return -ENOMEM;
-		i->source_dest_check = eni->source_dest_check;
-		return instance_follow(i, eni, e);
+		return i ? instance_follow(i, eni, e) : -ENOMEM;
 	}
 	if (o && o->kind->kind == KIND_FUNCTION) {
 		struct function *f = EDIT(function, t, o->id, e);
@@ -157,7 +155,7 @@ static int check(struct txn *t, const struct object *old, struct object *new, st
 	if (!rc)
 		rc = address_check(t, AS_CONST(network_interface, old), eni, s, e);
 	if (!rc)
-		rc = tracking_check(&eni->connection_tracking, e);
+		rc = connection_tracking_check(&eni->connection_tracking, e);
 	if (!rc && old)
 		rc = tell_holder(t, eni, e);
 	return rc || eni->status ? rc : text_set(&eni->status, "available", e);

@@ -43,6 +43,15 @@ static struct json *allow_all(bool egress, bool v6)
 	return j;
 }
 
+struct json *default_acl_entries(bool v6)
+{
+	struct json *entries = json_new_arr();
+
+	for (int i = 0; i < 2 * (1 + v6); i++)
+		json_append(entries, allow_all(i % 2, i / 2));
+	return entries;
+}
+
 /* As it was made: 100 allows all of IPv4, and there is no other. */
 static bool is_unmodified(const struct network_acl *acl, bool egress)
 {
@@ -163,16 +172,14 @@ static int make_default_group(struct txn *t, const char *vpc_id, struct err *e)
 
 static int make_default_acl(struct txn *t, const char *vpc_id, bool v6, struct err *e)
 {
-	struct json *spec = json_new_obj(), *entries = json_new_arr();
+	struct json *spec = json_new_obj();
 	const struct object *o;
 	struct network_acl *acl;
 	int rc;
 
-	for (int i = 0; i < 2 * (1 + v6); i++)
-		json_append(entries, allow_all(i % 2, i / 2));
 	json_set_str(spec, "VpcId", vpc_id);
 	json_set_str(spec, "Name", "default");
-	json_set(spec, "Entries", entries);
+	json_set(spec, "Entries", default_acl_entries(v6));
 	rc = create_along(t, KIND_NETWORK_ACL, spec, &o, e);
 	if (rc)
 		return rc;

@@ -5,94 +5,7 @@
 
 #include "lib/buf.h"
 #include "model/topology.h"
-#include "test_store.h"
-
-struct lab {
-	struct store *s;
-	struct plan_steps steps;
-	struct faults faults;
-};
-
-static int setup(void **state)
-{
-	struct lab *l = calloc(1, sizeof(*l));
-
-	l->s = open_store(":memory:");
-	*state = l;
-	return 0;
-}
-
-static void forget(struct lab *l)
-{
-	plan_steps_done(&l->steps);
-	faults_done(&l->faults);
-}
-
-static int teardown(void **state)
-{
-	struct lab *l = *state;
-
-	forget(l);
-	store_close(l->s);
-	free(l);
-	return 0;
-}
-
-/* Loads and commits; faults leave the store as it was. */
-static int load(struct lab *l, const char *text, size_t len)
-{
-	struct txn *t = txn_begin(l->s);
-	char *name;
-	int rc;
-
-	forget(l);
-	rc = topology_load(t, text, len, NULL, "lab", "/srv/lab", &name, &l->steps, &l->faults);
-	free(name);
-	if (rc)
-		txn_abort(t);
-	else
-		commit(t);
-	return rc;
-}
-
-/* With ' for ". */
-static int load_text(struct lab *l, const char *text)
-{
-	cleanup_free char *copy = strdup(text);
-
-	for (char *p = copy; *p; p++)
-		if (*p == '\'')
-			*p = '"';
-	return load(l, copy, strlen(copy));
-}
-
-static void must_load(struct lab *l, const char *text)
-{
-	if (!load_text(l, text))
-		return;
-	for (size_t i = 0; i < l->faults.n; i++)
-		print_message("%s: %s\n", l->faults.v[i].pointer, l->faults.v[i].err.msg);
-	fail_msg("not loaded");
-}
-
-static bool has_step(const struct lab *l, enum plan_op op, enum kind_id kind, const char *name)
-{
-	for (size_t i = 0; i < l->steps.n; i++)
-		if (l->steps.v[i].op == op && l->steps.v[i].kind == kind && l->steps.v[i].name &&
-		    !strcmp(l->steps.v[i].name, name))
-			return true;
-	return false;
-}
-
-static char *export_text(struct lab *l, bool canonical)
-{
-	cleanup_json struct json *j = NULL;
-	struct err e;
-
-	if (topology_export(store_model(l->s), "lab", canonical, &j, &e))
-		fail_msg("%s", e.msg);
-	return json_print_pretty(j);
-}
+#include "topology_env.h"
 
 #define SHOP                                                                                     \
 	"{'Lab': 'lab', 'Vpcs': {'shop': {'CidrBlock': '10.0.0.0/16', 'InternetGateway': 'igw'," \
@@ -126,28 +39,6 @@ static const char *shop(void)
 }
 
 /* A copy with one text replaced; malloc'd. */
-static char *with(const char *text, const char *from, const char *to)
-{
-	const char *at = strstr(text, from);
-	char *out;
-
-	assert_non_null(at);
-	assert_true(asprintf(&out, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from)) > 0);
-	return out;
-}
-
-/* ---- loading ---- */
-
-static const struct object *named(struct lab *l, enum kind_id kind, const char *name)
-{
-	const struct object *o;
-	struct err e;
-
-	if (model_resolve(store_model(l->s), kind, name, NULL, &o, &e))
-		fail_msg("%s", e.msg);
-	return o;
-}
-
 static void a_file_becomes_objects_of_its_lab(void **state)
 {
 	struct lab *l = *state;
@@ -470,8 +361,6 @@ static void fifty_subnets_and_two_hundred_sandboxes_load_and_unload(void **state
 	commit(t);
 	assert_int_equal(count(store_model(l->s), KIND_NETWORK_INTERFACE), 0);
 }
-
-#define LAB_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
