@@ -54,6 +54,8 @@ struct api_hooks {
 	/* Starts a capture. Returns a non-blocking descriptor to read it from, which the API
 	 * closes to end it, or a negative errno. */
 	int (*capture)(void *arg, const struct api_capture *c, struct err *e);
+	/* Answers POST /v1/trace; NULL: *e. */
+	struct json *(*trace)(void *arg, const struct json *question, struct err *e);
 };
 
 struct api_config {

@@ -131,6 +131,8 @@ void get_sandboxes(struct request *rq);
 void get_sandbox(struct request *rq);
 void get_sandbox_logs(struct request *rq);
 void get_sandbox_capture(struct request *rq);
+void post_trace(struct request *rq);
+
 void post_rules(struct request *rq);
 void delete_rules(struct request *rq);
 void get_objects(struct request *rq);

@@ -29,6 +29,7 @@ static const struct endpoint {
 	{"GET", {"v1", "sandboxes", "*", "capture"}, get_sandbox_capture},
 	{"POST", {"v1", "security-groups", "*", "rules"}, post_rules},
 	{"DELETE", {"v1", "security-groups", "*", "rules"}, delete_rules},
+	{"POST", {"v1", "trace"}, post_trace},
 	{"GET", {"v1", "#"}, get_objects},
 	{"POST", {"v1", "#"}, post_object},
 	{"GET", {"v1", "#", "*"}, get_object},

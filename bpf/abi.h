@@ -458,6 +458,63 @@ struct name_key {
 	char name[NAME_MAX_LEN]; /* "eni:eni-0a1…", "vpc:vpc-…", "groups:<hash>", zero padded */
 };
 
+/* ---- trail: ARRAY of one, mapped by the daemon ----
+ *
+ * The dry entry point's alone: what it shall take for given, and what it asked on the way. A group
+ * or ACL that refuses is noted and passed, so that one walk names every such gate; the first one is
+ * the reason.
+ */
+#define TRAIL_HOPS  32
+#define TRAIL_KNOWN 8
+
+enum trail_mode {
+	TRAIL_LIVE,  /* a packet of now: flows that stand carry it */
+	TRAIL_FRESH, /* as if no flow stood */
+	TRAIL_REPLY, /* as if `flow` stood, and it alone: the packet is one of it */
+};
+
+enum trail_kind {
+	TRAIL_INTERFACE,	/* number: interface index; its end is in `egress` */
+	TRAIL_TRACKED,		/* the interface's groups are not asked: it knows the flow */
+	TRAIL_GROUPS,		/* number: group set; rule, peer_groups */
+	TRAIL_ACL,		/* number: ACL; rule */
+	TRAIL_ROUTE,		/* number: route table; rule: enum route_target */
+	TRAIL_INTERNET,		/* the simulated one */
+	TRAIL_INTERNET_GATEWAY, /* number: of the gateway, egress or not */
+	TRAIL_EGRESS_ONLY,	/* number: of the gateway */
+	TRAIL_NAT_GATEWAY,	/* number: key of `nats`, egress or not */
+	TRAIL_PEERING,		/* number: the peer VPC */
+	TRAIL_SERVICE,		/* the resolver */
+};
+
+struct trail_hop {
+	__u32 kind; /* enum trail_kind */
+	__u32 number;
+	__u32 reason;	   /* enum drop_reason: why this gate refuses; 0: it does not */
+	__u32 rule;	   /* bit of the rule that decided, RULES_MAX: none matched */
+	__u32 peer_groups; /* group set that references were held against; 0: they cannot match */
+	__u8 egress;
+	__u8 reserved;
+	__be16 sport, dport; /* the packet here, as in struct flow_key */
+	__u16 reserved2;
+	struct ip128 saddr, daddr;
+};
+
+struct trail {
+	/* in */
+	__u32 mode; /* enum trail_mode */
+	__u32 n_known;
+	__u32 known[TRAIL_KNOWN]; /* TRAIL_REPLY: interfaces that know the flow when it arrives */
+	struct flow flow;
+	/* out */
+	__u32 n;      /* hops; more than TRAIL_HOPS: the last ones are not there */
+	__u32 reason; /* of the first hop that refused */
+	__u32 mtu, nat, nat_address;
+	__be16 sport, dport; /* as it leaves */
+	struct ip128 saddr, daddr;
+	struct trail_hop hops[TRAIL_HOPS];
+};
+
 /* ---- the dry entry point: context in and out by cb ---- */
 
 struct trace_result { /* skb->cb[0..4] after BPF_PROG_TEST_RUN of eni_trace */

@@ -195,7 +195,9 @@ static int map_arrays(struct dataplane *dp, const struct eni_bpf *s, struct err 
 		rc = map_array(s->maps.group_rules, &dp->group_rules, e);
 	if (!rc)
 		rc = map_array(s->maps.acl_rules, &dp->acl_rules, e);
-	return rc ? rc : map_array(s->maps.retire, &dp->retire, e);
+	if (!rc)
+		rc = map_array(s->maps.retire, &dp->retire, e);
+	return rc ? rc : map_array(s->maps.trail, &dp->trail, e);
 }
 
 static int open_object(struct dataplane *dp, const struct dataplane_config *cfg, char *log,
@@ -270,8 +272,8 @@ void dataplane_close(struct dataplane *dp)
 {
 	if (!dp)
 		return;
-	struct mapped *const arrays[] = {&dp->config, &dp->group_rules, &dp->acl_rules,
-					 &dp->retire};
+	struct mapped *const arrays[] = {&dp->config, &dp->group_rules, &dp->acl_rules, &dp->retire,
+					 &dp->trail};
 
 	for (size_t i = 0; i < ARRAY_SIZE(arrays); i++)
 		if (arrays[i]->p)
@@ -381,6 +383,11 @@ void dataplane_clock_advance(struct dataplane *dp, uint64_t ns)
 }
 
 /* ---- the dry entry point ---- */
+
+struct trail *dataplane_trail(struct dataplane *dp)
+{
+	return dp->trail.p;
+}
 
 int dataplane_trace(struct dataplane *dp, uint32_t ifindex, const void *frame, size_t len,
 		    struct trace_result *ret, struct err *e)

@@ -133,6 +133,8 @@ int dataplane_rule_hits_clear(struct dataplane *dp, uint32_t first, uint32_t n, 
 /* Forgets an interface's counters: drops and flows. */
 int dataplane_forget_counters(struct dataplane *dp, uint32_t ifindex, struct err *e);
 
+/* What the dry entry point takes for given (write it first), and what it met (read it after). */
+struct trail *dataplane_trail(struct dataplane *dp);
 /* Runs the dry entry point on a frame (Ethernet header on) as if it entered by ifindex; call from a
  * thread in the fabric namespace. Changes nothing. */
 int dataplane_trace(struct dataplane *dp, uint32_t ifindex, const void *frame, size_t len,

@@ -104,7 +104,7 @@ static __always_inline int inspect(struct __sk_buff *skb, struct walk *w)
 /* An entry that may forward this packet; one that another CPU is filling is re-read. */
 static __always_inline struct flow *flow_find(struct walk *w)
 {
-	struct flow *f = bpf_map_lookup_elem(&flows, &w->key);
+	struct flow *f = w->dry ? flow_assumed(w) : bpf_map_lookup_elem(&flows, &w->key);
 
 	if (!f)
 		return NULL;
@@ -210,6 +210,19 @@ static __always_inline int open_flow(struct __sk_buff *skb, struct walk *w, int 
 	return DROP_NONE;
 }
 
+/* What a flow that stands would do, for a trace. */
+static __always_inline void flow_tell(struct walk *w, const struct flow *f)
+{
+	w->output_ifindex = f->output_ifindex;
+	w->flow_flags = f->flags;
+	w->mtu = f->mtu;
+	w->nat = f->nat;
+	w->at.saddr = f->saddr;
+	w->at.daddr = f->daddr;
+	w->at.sport = f->sport;
+	w->at.dport = f->dport;
+}
+
 static __always_inline int judge(struct __sk_buff *skb, struct walk *w, int *action)
 {
 	const struct dp_config *cfg = dp_config();
@@ -245,9 +258,10 @@ static __always_inline int judge(struct __sk_buff *skb, struct walk *w, int *act
 	if (is_too_large(w, w->is.has_flow ? w->mtu : f->mtu))
 		return DROP_MTU;
 	if (w->dry) {
-		if (!w->is.has_flow) /* else it walked again, perhaps elsewhere */
-			w->output_ifindex = f->output_ifindex;
-		w->flow_flags = f->flags;
+		if (w->is.has_flow) /* it walked again, perhaps elsewhere */
+			w->flow_flags = f->flags;
+		else
+			flow_tell(w, f);
 		return DROP_NONE;
 	}
 	*action = forward(skb, w, f);
@@ -284,7 +298,9 @@ int eni_trace(struct __sk_buff *skb)
 
 	if (!w)
 		return TC_ACT_SHOT;
+	trail_begin();
 	reason = judge(skb, w, &action);
+	trail_finish(w);
 	skb->cb[0] = reason;
 	skb->cb[1] = reason ? 0 : w->output_ifindex;
 	skb->cb[2] = w->flow_flags;

@@ -63,4 +63,13 @@ struct {
 	__type(value, struct retire_entry);
 } retire SEC(".maps");
 
+/* The dry entry point's, mapped by the daemon. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct trail);
+} trail SEC(".maps");
+
 #endif

@@ -62,7 +62,8 @@ static bool is_transient(const struct bpf_map *map)
 {
 	const char *name = bpf_map__name(map);
 
-	return bpf_map__is_internal(map) || !strcmp(name, "scratch") || !strcmp(name, "retire");
+	return bpf_map__is_internal(map) || !strcmp(name, "scratch") || !strcmp(name, "retire") ||
+	       !strcmp(name, "trail");
 }
 
 int pins_set(struct bpf_object *object, const char *dir, struct err *e)

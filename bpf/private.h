@@ -63,7 +63,7 @@ struct dataplane {
 	struct map_ref maps[DP_MAP_COUNT];
 	struct map_ref flows, drops, nat_stats, rule_hits, fragments, eni_flows;
 	int eni_prog, trace_prog, retire_prog, correct_prog;
-	struct mapped config, group_rules, acl_rules, retire;
+	struct mapped config, group_rules, acl_rules, retire, trail;
 	uint32_t group_sets, n_rule_hits;
 	bool checks_checksum_start;
 	int n_cpus;

@@ -117,6 +117,7 @@ int cmd_complete(struct cli *c);
 int cmd_help(struct cli *c);
 int cmd_capture(struct cli *c);
 int cmd_graph(struct cli *c);
+int cmd_trace(struct cli *c);
 int cmd_sg_allow(struct cli *c);
 int cmd_sg_revoke(struct cli *c);
 

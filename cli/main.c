@@ -129,6 +129,14 @@ static const struct opt capture_opts[] = {
 	{0},
 };
 
+static const struct opt trace_opts[] = {
+	{"from-port", 0, OPT_VALUE, "PORT", "source port (default: an ephemeral one)", NULL},
+	{"size", 0, OPT_VALUE, "BYTES", "of the IP packet, which shall not be fragmented", NULL},
+	{"ipv6", '6', OPT_FLAG, NULL, "over IPv6, where both have addresses of both families",
+	 NULL},
+	{0},
+};
+
 static const struct opt graph_opts[] = {
 	{"format", 0, OPT_VALUE, "FORMAT", "svg, dot, json or text (default)", "svg dot json text"},
 	{"lab", 'p', OPT_VALUE, "LAB", "only what is of a lab", "lab"},
@@ -185,6 +193,8 @@ const struct command commands[] = {
 	{"capture", NULL, "SANDBOX [FILTER…]", "Capture what a sandbox sends and receives",
 	 "vpcctl capture web tcp port 80 -w - | tshark -r -", cmd_capture, {capture_opts},
 	 .complete = "sandbox"},
+	{"trace", NULL, "FROM TO[:PORT[/PROTO]]", "Ask the data plane what it would do with a packet; exit 1 if it is blocked",
+	 "vpcctl trace orders db:5432/tcp", cmd_trace, {trace_opts}, .complete = "sandbox"},
 	{"graph", NULL, "", "Draw VPCs, subnets, gateways and sandboxes",
 	 "vpcctl graph --format svg > lab.svg", cmd_graph, {graph_opts}, .complete = NULL},
 	/* the rest */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * What the API asks of the daemon to show what packets do: captures.
  */
+#include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "lib/cleanup.h"
 #include "vpcd/capture.h"
 #include "vpcd/daemon.h"
+#include "vpcd/trace.h"
 
 /* The attachment of a sandbox: its network interface, or for an internet host itself. */
 static const char *attachment_of(const struct model *m, const char *id)
@@ -56,7 +59,87 @@ static int capture(void *arg, const struct api_capture *c, struct err *e)
 	return rc ? rc : fd;
 }
 
+/* ---- traces ---- */
+
+static int trace_open(struct daemon *d, struct trace_env *ret, struct err *e)
+{
+	*ret = (struct trace_env){.dp = d->dp,
+				  .fabric_fd = fabric_fd(d->fabric),
+				  .home_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC),
+				  .names = d->names,
+				  .plan = apply_plan(d->apply),
+				  .model = store_model(d->store)};
+	return ret->home_fd < 0 ? err_sys(e, -errno, "trace") : 0;
+}
+
+static int query_members(const struct json *question, struct err *e)
+{
+	static const char *const known[] = {"From", "To", "FromPort", "Size", "Family"};
+
+	json_for_each (m, question) {
+		bool found = false;
+
+		for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+			found = found || !strcmp(json_key(m), known[i]);
+		if (!found)
+			return err_set(e, -EINVAL, "UnknownParameter", json_key(m),
+				       "unknown member %.64s of a trace", json_key(m));
+	}
+	if (!json_str(json_get(question, "From")) || !json_str(json_get(question, "To")))
+		return err_set(e, -EINVAL, "MissingParameter", "",
+			       "a trace has From and To, both strings");
+	return 0;
+}
+
+static int query_read(const struct trace_env *env, const struct json *question,
+		      struct trace_query *q, struct trace_end *from, struct trace_end *to,
+		      struct err *e)
+{
+	double family = json_num(json_get(question, "Family"));
+	int rc = query_members(question, e);
+
+	if (!rc)
+		rc = trace_end_parse(env->model, env->plan, json_str(json_get(question, "From")),
+				     from, e);
+	if (!rc)
+		rc = trace_target_parse(env->model, env->plan, json_str(json_get(question, "To")),
+					to, &q->service, e);
+	if (rc)
+		return rc;
+	if (q->service.any)
+		return err_set(e, -EINVAL, "InvalidParameterValue", "To",
+			       "a trace is of one port; any is for tests");
+	q->from = from;
+	q->to = to;
+	q->from_port = (uint16_t)json_num(json_get(question, "FromPort"));
+	q->size = (uint32_t)json_num(json_get(question, "Size"));
+	q->family = family == 6 ? AF_INET6 : family == 4 ? AF_INET : 0;
+	return 0;
+}
+
+static struct json *trace(void *arg, const struct json *question, struct err *e)
+{
+	cleanup_free struct trace *t = calloc(1, sizeof(*t));
+	struct trace_query q = {0};
+	struct trace_end from, to;
+	struct trace_env env;
+	int rc = t ? trace_open(arg, &env, e) : err_sys(e, -ENOMEM, "trace");
+
+	if (rc)
+		return NULL;
+	rc = query_read(&env, question, &q, &from, &to, e);
+	if (!rc)
+		rc = trace_enter(&env, e);
+	if (!rc) {
+		rc = trace_run(&env, &q, t, e);
+		trace_leave(&env);
+	}
+	close(env.home_fd);
+	return rc ? NULL : trace_json(&env, &q, t);
+}
+
 void daemon_hooks_observe(struct api_hooks *h)
 {
+	h->trace = trace;
 	h->capture = capture;
 }

@@ -55,13 +55,13 @@ static struct name *find(const struct names *n, enum name_space space, const cha
 	return it;
 }
 
-static bool taken(const struct names *n, enum name_space space, uint32_t number)
+static struct name *find_number(const struct names *n, enum name_space space, uint32_t number)
 {
 	uint64_t id = (uint64_t)space << 32 | number;
 	struct name *it;
 
 	HASH_FIND(hh_number, n->by_number, &id, sizeof(id), it);
-	return it != NULL;
+	return it;
 }
 
 static struct name *insert(struct names *n, enum name_space space, const struct name_key *key,
@@ -156,6 +156,13 @@ uint32_t names_find(const struct names *n, enum name_space space, const char *sy
 	return it ? (uint32_t)it->number_id : 0;
 }
 
+const char *names_symbol(const struct names *n, enum name_space space, uint32_t number)
+{
+	const struct name *it = find_number(n, space, number);
+
+	return it ? it->key.name + strlen(spaces[space].name) + 1 : NULL;
+}
+
 uint32_t names_fresh(struct names *n, enum name_space space)
 {
 	uint32_t first = spaces[space].first, last = space_last(n, space);
@@ -165,7 +172,7 @@ uint32_t names_fresh(struct names *n, enum name_space space)
 	for (uint32_t tries = 0; tries <= last - first; tries++, number++) {
 		if (number < first || number > last)
 			number = first;
-		if (taken(n, space, number))
+		if (find_number(n, space, number))
 			continue;
 		n->next[space] = number + 1;
 		memset(&key, 0, sizeof(key));

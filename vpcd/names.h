@@ -32,6 +32,8 @@ void names_free(struct names *n); /* NULL ok */
 
 /* 0: not bound. The symbols of the pseudo-VPCs are bound from the start. */
 uint32_t names_find(const struct names *n, enum name_space space, const char *symbol);
+/* The symbol that has a number; NULL: none. It lasts until it is released. */
+const char *names_symbol(const struct names *n, enum name_space space, uint32_t number);
 /* The symbol's number, allocated if it has none. */
 int names_get(struct names *n, enum name_space space, const char *symbol, uint32_t *ret,
 	      struct err *e);

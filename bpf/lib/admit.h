@@ -313,6 +313,16 @@ static __always_inline void flow_set_routed(struct flow *f, __u32 routed)
 		__sync_fetch_and_and(&f->flags, ~FLOW_ROUTED);
 }
 
+/* The flow of a packet that a trace asks about. */
+static __always_inline struct flow *flow_assumed(struct walk *w)
+{
+	struct trail *t = trail_get();
+
+	if (t && t->mode == TRAIL_REPLY)
+		return &t->flow;
+	return t && t->mode == TRAIL_FRESH ? NULL : bpf_map_lookup_elem(&flows, &w->key);
+}
+
 /* Does what is entered still hold? A half walks again when routes or ACLs changed, when it never
  * walked (the first reply), and, if some gate did not track it, when rules changed. 0, or the
  * reason; FLOW_PATH: the flow ends. */
@@ -326,7 +336,7 @@ __noinline int walk_again(struct walk *w)
 	w = walk_own(w);
 	if (!w || !cfg)
 		return DROP_INTERNAL;
-	f = bpf_map_lookup_elem(&flows, &w->key);
+	f = w->dry ? flow_assumed(w) : bpf_map_lookup_elem(&flows, &w->key);
 	if (!f)
 		return DROP_FLOW_RACE;
 	flow_recall(w, f);

@@ -22,6 +22,12 @@ static __always_inline int receiver_knows(struct walk *w)
 	struct flow_key *k = &w->state_key;
 	struct flow *f;
 
+	if (w->dry) {
+		int known = trail_knows(w->output_ifindex);
+
+		if (known >= 0)
+			return known;
+	}
 	/* The port is not chosen yet: nobody can know it. */
 	if (w->nat && !w->is.has_flow)
 		return 0;
@@ -47,6 +53,8 @@ static __always_inline int receiver_gate(struct walk *w)
 
 	if (receiver_knows(w)) {
 		w->flow_flags |= FLOW_TRACKED_IN;
+		if (w->dry && w->target.groups)
+			trail_hop(w, TRAIL_TRACKED, w->output_ifindex, DROP_NONE, 0);
 		return DROP_NONE;
 	}
 	reason = gate_groups(w, w->target.groups, references_hold(w) ? w->self.groups : 0, 0);
@@ -80,15 +88,21 @@ __noinline int walk_deliver(struct walk *w)
 	w->output_ifindex = ifindex;
 	if (w->target.mtu < w->mtu)
 		w->mtu = w->target.mtu;
-	if ((w->target.flags & ENI_SOURCE_DEST_CHECK) && !is_targets_address(w))
+	if ((w->target.flags & ENI_SOURCE_DEST_CHECK) && !is_targets_address(w)) {
+		if (w->dry)
+			trail_hop(w, TRAIL_INTERFACE, ifindex, DROP_DEST_CHECK, 0);
 		return DROP_DEST_CHECK;
+	}
 	if (w->target.subnet != w->subnet) {
 		w->flow_flags |= FLOW_ROUTED;
 		reason = gate_acl(w, w->target.subnet, 0);
 		if (reason)
 			return reason;
 	}
-	return receiver_gate(w);
+	reason = receiver_gate(w);
+	if (w->dry)
+		trail_hop(w, TRAIL_INTERFACE, ifindex, reason, 0);
+	return reason;
 }
 
 /* Within w->vpc, to whoever has the address. */

@@ -5,7 +5,7 @@
 #ifndef VPCD_BPF_LIB_GATEWAY_H
 #define VPCD_BPF_LIB_GATEWAY_H
 
-#include "bpf/lib/walk.h"
+#include "bpf/lib/trail.h"
 
 #define MTU_INTERNET 1500
 
@@ -82,6 +82,8 @@ __noinline int walk_public(struct walk *w)
 	w->local = 0;
 	if (w->mtu > MTU_INTERNET)
 		w->mtu = MTU_INTERNET;
+	if (w->dry)
+		trail_hop(w, TRAIL_INTERNET, 0, DROP_NONE, 0);
 	holder = holder_of(w, VPC_INTERNET, &w->at.daddr);
 	if (!holder)
 		return DROP_NO_DESTINATION;
@@ -101,6 +103,8 @@ __noinline int walk_ingress(struct walk *w)
 	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
+	if (w->dry)
+		trail_hop(w, TRAIL_INTERNET_GATEWAY, number, DROP_NONE, 0);
 	if (g)
 		table = g->route_table;
 	if (!table)
@@ -108,6 +112,8 @@ __noinline int walk_ingress(struct walk *w)
 	if (!table)
 		return walk_next(w, STEP_HOLDER, 0);
 	r = route_lookup(w, table, &w->at.daddr);
+	if (w->dry && g && g->route_table)
+		trail_hop(w, TRAIL_ROUTE, table, r ? DROP_NONE : DROP_NO_ROUTE, r ? r->target : 0);
 	if (!r)
 		return DROP_NO_ROUTE;
 	if (r->target == TARGET_LOCAL)
@@ -141,14 +147,10 @@ static __always_inline int find_public(struct walk *w, __u32 gateway, struct ip1
 	return 0;
 }
 
-/* Out by an internet gateway: the source becomes its public address. */
-__noinline int walk_internet_gateway(struct walk *w)
+static __always_inline int leave_by_gateway(struct walk *w)
 {
 	struct ip128 public;
 
-	w = walk_own(w);
-	if (!w)
-		return DROP_INTERNAL;
 	if (find_public(w, w->next_id, &public))
 		return DROP_IGW_NO_PUBLIC_IP;
 	if (is_local(w, w->vpc, &w->at.daddr))
@@ -157,17 +159,27 @@ __noinline int walk_internet_gateway(struct walk *w)
 		return DROP_IGW_PRIVATE_DESTINATION;
 	w->at.saddr = public;
 	w->translated = 1;
-	return walk_next(w, STEP_PUBLIC, 0);
+	return DROP_NONE;
 }
 
-/* Out by an egress-only gateway: nothing that was opened from outside, replies included. */
-__noinline int walk_egress_only(struct walk *w)
+/* Out by an internet gateway: the source becomes its public address. */
+__noinline int walk_internet_gateway(struct walk *w)
 {
-	const struct addr_entry *a;
+	int reason;
 
 	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
+	reason = leave_by_gateway(w);
+	if (w->dry)
+		trail_hop(w, TRAIL_INTERNET_GATEWAY | TRAIL_EGRESS, w->next_id, reason, 0);
+	return reason ? reason : walk_next(w, STEP_PUBLIC, 0);
+}
+
+static __always_inline int leave_by_egress_only(struct walk *w)
+{
+	const struct addr_entry *a;
+
 	if (w->key.family != AF_INET6)
 		return DROP_BLACKHOLE;
 	a = holder_of(w, VPC_INTERNET, &w->at.saddr);
@@ -179,7 +191,21 @@ __noinline int walk_egress_only(struct walk *w)
 		return DROP_IGW_VPC_DESTINATION;
 	w->flow_flags |= FLOW_EGRESS_ONLY;
 	w->translated = 1;
-	return walk_next(w, STEP_PUBLIC, 0);
+	return DROP_NONE;
+}
+
+/* Out by an egress-only gateway: nothing that was opened from outside, replies included. */
+__noinline int walk_egress_only(struct walk *w)
+{
+	int reason;
+
+	w = walk_own(w);
+	if (!w)
+		return DROP_INTERNAL;
+	reason = leave_by_egress_only(w);
+	if (w->dry)
+		trail_hop(w, TRAIL_EGRESS_ONLY | TRAIL_EGRESS, w->next_id, reason, 0);
+	return reason ? reason : walk_next(w, STEP_PUBLIC, 0);
 }
 
 /* ---- peering ---- */
@@ -188,13 +214,19 @@ __noinline int walk_egress_only(struct walk *w)
  * goes through one of them to a third, nor to the other side's gateways. */
 __noinline int walk_peering(struct walk *w)
 {
+	int reason = DROP_NONE;
+
 	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
 	if (!is_local(w, w->vpc, &w->at.saddr))
-		return DROP_PEERING_SOURCE;
-	if (!is_local(w, w->next_id, &w->at.daddr))
-		return DROP_PEERING_DESTINATION;
+		reason = DROP_PEERING_SOURCE;
+	else if (!is_local(w, w->next_id, &w->at.daddr))
+		reason = DROP_PEERING_DESTINATION;
+	if (w->dry)
+		trail_hop(w, TRAIL_PEERING | TRAIL_EGRESS, w->next_id, reason, 0);
+	if (reason)
+		return reason;
 	w->hops++;
 	w->vpc = w->next_id;
 	w->subnet = 0;

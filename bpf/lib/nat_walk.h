@@ -68,6 +68,8 @@ __noinline int walk_nat_return(struct walk *w)
 	}
 	w->at.daddr = w->old.daddr;
 	w->at.dport = w->old.dport;
+	if (w->dry)
+		trail_hop(w, TRAIL_NAT_GATEWAY, number, DROP_NONE, 0);
 	holder = holder_of(w, w->vpc, &w->at.daddr);
 	if (!holder || holder->kind != ADDR_ENI)
 		return DROP_NO_DESTINATION;
@@ -96,8 +98,11 @@ __noinline int walk_nat(struct walk *w)
 	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
-	if (!n || !(n->flags & NAT_AVAILABLE))
+	if (!n || !(n->flags & NAT_AVAILABLE)) {
+		if (w->dry)
+			trail_hop(w, TRAIL_NAT_GATEWAY | TRAIL_EGRESS, number, DROP_NAT_STATE, 0);
 		return DROP_NAT_STATE;
+	}
 	if (w->key.family != AF_INET)
 		return DROP_NAT_PROTOCOL;
 	if (w->key.protocol != IPPROTO_TCP && w->key.protocol != IPPROTO_UDP && !w->is.is_echo &&
@@ -126,12 +131,15 @@ __noinline int walk_nat(struct walk *w)
 		w->at.dport = w->old.dport;
 	}
 	w->translated = 1;
+	if (w->dry)
+		trail_hop(w, TRAIL_NAT_GATEWAY | TRAIL_EGRESS, number, DROP_NONE, 0);
 	r = subnet_route(w, subnet);
 	if (next_subnet(w, r) != subnet) {
 		reason = gate_acl(w, subnet, 1);
 		if (reason)
 			return reason;
 	}
+	trail_route(w, subnet, r);
 	if (!r)
 		return DROP_NO_ROUTE;
 	switch (r->target) {

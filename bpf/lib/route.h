@@ -60,6 +60,8 @@ static __always_inline int sender_gate(struct walk *w, __u32 peer_groups)
 
 	if (w->is.skip_egress) {
 		w->flow_flags |= FLOW_TRACKED_OUT;
+		if (w->dry && w->self.groups)
+			trail_hop(w, TRAIL_TRACKED | TRAIL_EGRESS, w->key.ifindex, DROP_NONE, 0);
 		return DROP_NONE;
 	}
 	reason = gate_groups(w, w->self.groups, w->own_source ? peer_groups : 0, 1);
@@ -111,6 +113,7 @@ static __always_inline int walk_route(struct walk *w, const struct destination *
 		if (reason)
 			return reason;
 	}
+	trail_route(w, w->self.subnet, r);
 	if (!known)
 		return DROP_NO_ROUTE;
 	w->local = target == TARGET_LOCAL || target == TARGET_PEERING;
@@ -155,6 +158,8 @@ __noinline int walk_first(struct walk *w)
 	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
+	if (w->dry)
+		trail_hop(w, TRAIL_INTERFACE | TRAIL_EGRESS, w->key.ifindex, DROP_NONE, 0);
 	if (w->self.flags & ENI_SERVICE)
 		return walk_from_service(w);
 	reason = check_source(w);
@@ -162,8 +167,12 @@ __noinline int walk_first(struct walk *w)
 		return reason;
 	if (is_multicast(w))
 		return DROP_MULTICAST;
-	if (is_resolver(w, &w->at.daddr))
-		return walk_service(w);
+	if (is_resolver(w, &w->at.daddr)) {
+		reason = walk_service(w);
+		if (w->dry)
+			trail_hop(w, TRAIL_SERVICE, 0, reason, 0);
+		return reason;
+	}
 	if (is_link_local(w))
 		return DROP_LINK_LOCAL;
 	if (w->self.flags & ENI_INTERNET) {

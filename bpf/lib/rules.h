@@ -6,6 +6,7 @@
 #define VPCD_BPF_LIB_RULES_H
 
 #include "bpf/lib/parse.h"
+#include "bpf/lib/trail.h"
 
 static __always_inline __u32 first_bit(__u64 v)
 {
@@ -102,6 +103,7 @@ __noinline int rules_match(struct walk *w)
 __noinline int gate_groups(struct walk *w, __u32 groups, __u32 peer_groups, __u32 egress)
 {
 	const struct rules_pair *pair;
+	int matched;
 
 	w = walk_own(w);
 	if (!w)
@@ -116,9 +118,12 @@ __noinline int gate_groups(struct walk *w, __u32 groups, __u32 peer_groups, __u3
 	w->classifier = egress ? *(volatile __u32 *)&pair->out : *(volatile __u32 *)&pair->in;
 	w->peer_groups = peer_groups;
 	w->match_address = egress ? w->at.daddr : w->at.saddr;
-	if (rules_match(w))
-		return DROP_NONE;
-	return egress ? DROP_SG_EGRESS : DROP_SG_INGRESS;
+	matched = rules_match(w);
+	return trail_gate(w, egress ? TRAIL_GROUPS | TRAIL_EGRESS : TRAIL_GROUPS, groups,
+			  matched  ? DROP_NONE
+			  : egress ? DROP_SG_EGRESS
+				   : DROP_SG_INGRESS,
+			  matched);
 }
 
 /* A network ACL at the edge of a subnet. 0, or the reason. */
@@ -126,6 +131,7 @@ __noinline int gate_acl(struct walk *w, __u32 subnet, __u32 egress)
 {
 	const struct subnet_entry *s;
 	const struct rules_pair *pair;
+	int matched;
 	__u32 acl;
 
 	w = walk_own(w);
@@ -141,9 +147,12 @@ __noinline int gate_acl(struct walk *w, __u32 subnet, __u32 egress)
 	w->classifier = egress ? *(volatile __u32 *)&pair->out : *(volatile __u32 *)&pair->in;
 	w->peer_groups = 0;
 	w->match_address = egress ? w->at.daddr : w->at.saddr;
-	if (rules_match(w) && !w->match_deny)
-		return DROP_NONE;
-	return egress ? DROP_ACL_EGRESS : DROP_ACL_INGRESS;
+	matched = rules_match(w);
+	return trail_gate(w, egress ? TRAIL_ACL | TRAIL_EGRESS : TRAIL_ACL, acl,
+			  matched && !w->match_deny ? DROP_NONE
+			  : egress		    ? DROP_ACL_EGRESS
+						    : DROP_ACL_INGRESS,
+			  matched);
 }
 
 #endif

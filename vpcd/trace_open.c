@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT
+ * The smallest change that opens a path, as commands to paste. The program's trail names every
+ * group and ACL that refuses, there and back, so that one answer opens them all. A missing route or
+ * public address is mended where the VPC has what it takes; what lies behind is known only then.
+ */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/buf.h"
+#include "vpcd/trace_text.h"
+
+struct opening {
+	const struct trace_env *env;
+	const struct trace_query *q;
+	const struct trace_leg *leg; /* whose hops are looked at */
+	struct buf out;
+	struct json *lists; /* id: {"Kind": …, member: the list as it will be} */
+	bool closed;	    /* there is something that no command opens */
+};
+
+static void command(struct opening *o, const char *text)
+{
+	buf_printf(&o->out, "%s%s", o->out.len ? " && " : "", text);
+}
+
+static const struct trace_packet *packet_of(const struct opening *o)
+{
+	return &o->leg->in;
+}
+
+/* The end on the other side of a hop. */
+static const struct trace_end *other_end(const struct opening *o, const struct trail_hop *h)
+{
+	return (h->egress != 0) == packet_of(o)->is_reply ? o->q->from : o->q->to;
+}
+
+/* The one address as it is seen at the hop; all of the internet where that is meant. */
+static void peer_cidr(const struct opening *o, const struct trail_hop *h, char *buf, size_t len)
+{
+	const struct ip128 *a = h->egress ? &h->daddr : &h->saddr;
+	bool v6 = packet_of(o)->family == AF_INET6;
+	struct ip ip = {.family = packet_of(o)->family};
+	char text[IP_STRLEN];
+
+	memcpy(ip.b, a->b, 16);
+	if (other_end(o, h)->is_internet)
+		snprintf(buf, len, v6 ? "::/0" : "0.0.0.0/0");
+	else
+		snprintf(buf, len, "%s/%d", ip_format(&ip, text), v6 ? 128 : 32);
+}
+
+/* ---- security groups ---- */
+
+/* The first group of the other end, where references hold; else its address. */
+static char *group_peer(const struct opening *o, const struct trail_hop *h)
+{
+	const char *symbol =
+		h->peer_groups ? names_symbol(o->env->names, NAME_GROUPS, h->peer_groups) : NULL;
+	const struct item *it = symbol ? plan_get(o->env->plan, ITEM_GROUPS, symbol) : NULL;
+	char cidr[CIDR_STRLEN];
+
+	if (it)
+		return trace_object_name(o->env->model,
+					 ((const struct item_rules *)it->body)->groups[0]);
+	peer_cidr(o, h, cidr, sizeof(cidr));
+	return strdup(cidr);
+}
+
+static void open_groups(struct opening *o, const struct trail_hop *h)
+{
+	const struct item *set = trace_hop_rules(o->env, h);
+	cleanup_free char *group = NULL, *peer = group_peer(o, h);
+	cleanup_buf struct buf text = {0};
+	char service[32];
+
+	if (!set) {
+		o->closed = true;
+		return;
+	}
+	group = trace_object_name(o->env->model, ((const struct item_rules *)set->body)->groups[0]);
+	trace_service_text(packet_of(o), service, sizeof(service));
+	buf_printf(&text, "vpcctl sg allow %s \"%s %s %s\"", group, service,
+		   h->egress ? "to" : "from", peer);
+	command(o, buf_str(&text));
+}
+
+/* ---- lists that grow: an ACL's entries, a table's routes ---- */
+
+/* The list of an object as it will be, for items to be added; NULL: no such object. */
+static struct json *list_of(struct opening *o, const char *kind, const char *id, const char *member)
+{
+	const struct object *obj = id ? model_get(o->env->model, id) : NULL;
+	struct json *list = json_get(json_get(o->lists, id ? id : ""), member), *holder;
+	cleanup_json struct json *spec = NULL;
+
+	if (list || !obj)
+		return list;
+	spec = object_spec(obj);
+	list = json_detach(spec, member);
+	if (!list)
+		list = json_new_arr();
+	holder = json_new_obj();
+	json_set_str(holder, "Kind", kind);
+	json_set(holder, member, list);
+	if (!o->lists)
+		o->lists = json_new_obj();
+	json_set(o->lists, id, holder);
+	return list;
+}
+
+/* "vpcctl KIND set NAME --set 'MEMBER=[…]'" for each of them. */
+static void command_lists(struct opening *o)
+{
+	json_for_each (holder, o->lists) {
+		cleanup_free char *name = trace_object_name(o->env->model, json_key(holder));
+		const struct json *kind = json_first(holder), *list = json_next(kind);
+		cleanup_free char *text = json_print(list);
+		cleanup_buf struct buf out = {0};
+
+		buf_printf(&out, "vpcctl %s set %s --set '%s=%s'", json_str(kind), name,
+			   json_key(list), text);
+		command(o, buf_str(&out));
+	}
+}
+
+/* ---- network ACLs ---- */
+
+static bool number_is_taken(const struct json *entries, long number, bool egress)
+{
+	json_for_each (e, entries)
+		if ((long)json_num(json_get(e, "RuleNumber")) == number &&
+		    json_bool(json_get(e, "Egress")) == egress)
+			return true;
+	return false;
+}
+
+/* A free number in front of the entry that denies, or behind all of them; 0: none. */
+static long free_number(const struct json *entries, const struct item_rule *denies, bool egress)
+{
+	long n = denies ? trace_acl_number(denies) - 1 : 100;
+
+	if (denies) {
+		while (n > 0 && number_is_taken(entries, n, egress))
+			n--;
+		return n;
+	}
+	json_for_each (e, entries) {
+		long number = (long)json_num(json_get(e, "RuleNumber"));
+
+		if (json_bool(json_get(e, "Egress")) == egress && number >= n)
+			n = number + 1;
+	}
+	return n <= 32766 ? n : 0;
+}
+
+static struct json *acl_entry(const struct opening *o, const struct trail_hop *h, long number)
+{
+	const struct trace_packet *p = packet_of(o);
+	bool ports = p->protocol == IPPROTO_TCP || p->protocol == IPPROTO_UDP;
+	bool icmp = p->protocol == IPPROTO_ICMP || p->protocol == IPPROTO_ICMPV6;
+	struct json *e = json_new_obj();
+	char text[CIDR_STRLEN];
+
+	json_set_num(e, "RuleNumber", (double)number);
+	json_set_bool(e, "Egress", h->egress);
+	snprintf(text, sizeof(text), "%u", p->protocol);
+	json_set_str(e, "Protocol", text);
+	peer_cidr(o, h, text, sizeof(text));
+	json_set_str(e, p->family == AF_INET6 ? "Ipv6CidrBlock" : "CidrBlock", text);
+	json_set_str(e, "RuleAction", "allow");
+	/* A reply goes to a port that the client chose (VPC User Guide, ephemeral ports). */
+	if (ports) {
+		json_set_num(e, "FromPort", p->is_reply ? 1024 : p->dport);
+		json_set_num(e, "ToPort", p->is_reply ? 65535 : p->dport);
+	} else if (icmp) {
+		json_set_num(e, "FromPort", p->type);
+		json_set_num(e, "ToPort", -1);
+	}
+	return e;
+}
+
+static void open_acl(struct opening *o, const struct trail_hop *h)
+{
+	const char *id = names_symbol(o->env->names, NAME_ACL, h->number);
+	struct json *entries = list_of(o, "acl", id, "Entries");
+	long number = entries ? free_number(entries, trace_hop_rule(o->env, h), h->egress) : 0;
+
+	if (number)
+		json_append(entries, acl_entry(o, h, number));
+	else
+		o->closed = true;
+}
+
+/* ---- routes and addresses ---- */
+
+static const struct object *peering_between(const struct model *m, const char *a, const char *b)
+{
+	model_for_each (obj, m, KIND_VPC_PEERING_CONNECTION) {
+		const struct vpc_peering_connection *p = AS_CONST(vpc_peering_connection, obj);
+
+		if (p->status == PEERING_ACTIVE &&
+		    ((!strcmp(p->vpc_id, a) && !strcmp(p->peer_vpc_id, b)) ||
+		     (!strcmp(p->vpc_id, b) && !strcmp(p->peer_vpc_id, a))))
+			return obj;
+	}
+	return NULL;
+}
+
+static const struct object *nat_of(const struct model *m, const char *vpc)
+{
+	model_for_each (obj, m, KIND_NAT_GATEWAY) {
+		const struct nat_gateway *n = AS_CONST(nat_gateway, obj);
+		const char *own = model_object_vpc(m, obj);
+
+		if (n->state && !strcmp(n->state, "available") &&
+		    n->connectivity_type == NAT_PUBLIC && own && !strcmp(own, vpc))
+			return obj;
+	}
+	return NULL;
+}
+
+/* The member of a route that leads to the destination, and its value; NULL: nothing does. */
+static const char *route_target(const struct opening *o, const struct trace_end *from,
+				const struct trace_end *to, const char **ret_id)
+{
+	const struct internet_gateway *igw = model_vpc_internet_gateway(o->env->model, from->vpc);
+	bool v6 = packet_of(o)->family == AF_INET6;
+	const struct object *other;
+
+	if (strcmp(to->vpc, SYMBOL_INTERNET)) {
+		other = peering_between(o->env->model, from->vpc, to->vpc);
+		*ret_id = other ? other->id : NULL;
+		return "VpcPeeringConnectionId";
+	}
+	if (v6 || ip_is_set(&from->public_address)) {
+		*ret_id = igw ? igw->o.id : NULL;
+		return "GatewayId";
+	}
+	other = nat_of(o->env->model, from->vpc);
+	*ret_id = other ? other->id : NULL;
+	return "NatGatewayId";
+}
+
+static void open_route(struct opening *o, const struct trail_hop *h)
+{
+	bool reply = packet_of(o)->is_reply, v6 = packet_of(o)->family == AF_INET6;
+	const struct trace_end *from = reply ? o->q->to : o->q->from;
+	const struct trace_end *to = reply ? o->q->from : o->q->to;
+	const char *table = names_symbol(o->env->names, NAME_TABLE, h->number), *id = NULL;
+	const char *member = route_target(o, from, to, &id);
+	struct json *routes = id ? list_of(o, "rtb", table, "Routes") : NULL, *route;
+	struct trail_hop out = *h;
+	char cidr[CIDR_STRLEN];
+
+	if (!routes) {
+		o->closed = true;
+		return;
+	}
+	out.egress = 1;
+	peer_cidr(o, &out, cidr, sizeof(cidr));
+	route = json_new_obj();
+	json_set_str(route, v6 ? "DestinationIpv6CidrBlock" : "DestinationCidrBlock", cidr);
+	json_set_str(route, member, id);
+	json_append(routes, route);
+}
+
+/* Functions have no public address in any subnet; a middlebox sends on what is not its own. */
+static void open_public_address(struct opening *o)
+{
+	const char *sender = names_symbol(o->env->names, NAME_INTERFACE, o->leg->ifindex);
+	const struct trace_end *from = packet_of(o)->is_reply ? o->q->to : o->q->from;
+	const struct object *eni = model_get(o->env->model, from->attachment);
+	cleanup_buf struct buf text = {0};
+
+	if (!eni || eni->kind->kind != KIND_NETWORK_INTERFACE ||
+	    AS_CONST(network_interface, eni)->interface_type == INTERFACE_LAMBDA ||
+	    packet_of(o)->family == AF_INET6 || !sender || strcmp(sender, from->attachment)) {
+		o->closed = true;
+		return;
+	}
+	buf_printf(&text, "vpcctl eip create --network-interface-id %s", eni->id);
+	command(o, buf_str(&text));
+}
+
+/* ---- a path ---- */
+
+static void open_hop(struct opening *o, const struct trail_hop *h)
+{
+	if (h->kind == TRAIL_GROUPS)
+		open_groups(o, h);
+	else if (h->kind == TRAIL_ACL)
+		open_acl(o, h);
+	else if (h->reason == DROP_NO_ROUTE)
+		open_route(o, h);
+	else if (h->reason == DROP_IGW_NO_PUBLIC_IP)
+		open_public_address(o);
+	else
+		o->closed = true;
+}
+
+static void open_path(struct opening *o, const struct trace_path *p)
+{
+	const struct trace_leg *leg;
+
+	for (size_t i = 0; i < p->n; i++) {
+		o->leg = &p->legs[i];
+		for (size_t j = 0; j < o->leg->trail.n && j < TRAIL_HOPS; j++)
+			if (o->leg->trail.hops[j].reason)
+				open_hop(o, &o->leg->trail.hops[j]);
+	}
+	/* What no hop refused has another cause: nobody there, too large. */
+	if (p->reason && (p->astray || !trace_refusal(p, &leg)))
+		o->closed = true;
+}
+
+char *trace_opening(const struct trace_env *env, const struct trace_query *q, const struct trace *t)
+{
+	struct opening o = {.env = env, .q = q};
+
+	open_path(&o, &t->forward);
+	open_path(&o, &t->back);
+	command_lists(&o);
+	json_free(o.lists);
+	if (o.closed || o.out.rc) {
+		buf_done(&o.out);
+		return NULL;
+	}
+	return o.out.len ? buf_take(&o.out) : NULL;
+}
