@@ -52,6 +52,7 @@ struct ip128 {
 	X(ARP, "ARP that nobody answers")                                                \
 	X(NEIGHBOUR, "neighbour or router discovery that nobody answers")                \
 	X(LINK_LOCAL, "link-local address without a service")                            \
+	X(LINKLOCAL_ALLOWANCE, "too many packets a second to link-local services")       \
 	X(SG_EGRESS, "no egress rule of the sender's groups matches")                    \
 	X(ACL_EGRESS, "network ACL denies leaving the subnet")                           \
 	X(NO_ROUTE, "no route")                                                          \
@@ -449,6 +450,39 @@ struct drop_key {
 
 struct counter {
 	__u64 packets, bytes;
+};
+
+/* ---- link-local services ---- */
+
+/* Packets a second that an interface may send to them (EC2 User Guide, "Network bandwidth":
+ * linklocal_allowance_exceeded). */
+#define LINKLOCAL_PACKETS 1024
+
+/* linklocal: HASH, interface index -> struct linklocal, made by the programs */
+struct linklocal {
+	__u64 window;	/* second of virtual time << 32 | packets in it */
+	__u64 exceeded; /* packets dropped as LINKLOCAL_ALLOWANCE */
+	__u64 answered; /* DNS queries answered by the program */
+};
+
+/* dns_answers: HASH, what the resolver of a VPC answers to a name and type, as long as nothing but
+ * the name decides: no firewall rule that acts, no log, no draw among record sets. Replaced before
+ * a change of the VPC's names is acknowledged. */
+#define DNS_KEY_NAME 128 /* octets of the longest name */
+#define DNS_BODY_MAX 256
+
+struct dns_key {
+	__u32 vpc;
+	__u16 type; /* A or AAAA, host order */
+	__u16 name_len;
+	__u8 name[DNS_KEY_NAME]; /* wire form in lower case, final zero included; no zero within */
+};
+
+struct dns_value {
+	__u16 flags; /* of the header, host order: AA, RA, RCODE */
+	__u16 answers, authority;
+	__u16 len;		 /* of body, below DNS_BODY_MAX */
+	__u8 body[DNS_BODY_MAX]; /* the records: what follows the question; zero padded */
 };
 
 /* ---- names: HASH, the daemon's allocator, recovered at start; programs do not read it ---- */

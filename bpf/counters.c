@@ -120,11 +120,22 @@ int dataplane_rule_hits_clear(struct dataplane *dp, uint32_t first, uint32_t n, 
 	return 0;
 }
 
+int dataplane_linklocal(struct dataplane *dp, uint32_t ifindex, struct linklocal *ret,
+			struct err *e)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (!bpf_map_lookup_elem(dp->linklocal.fd, &ifindex, ret) || errno == ENOENT)
+		return 0;
+	return map_error(e, -errno, "read", &dp->linklocal, &ifindex);
+}
+
 int dataplane_forget_counters(struct dataplane *dp, uint32_t ifindex, struct err *e)
 {
 	struct drop_key keys[DROP_REASON_COUNT];
-	int rc;
+	int rc = map_delete(&dp->linklocal, &ifindex, 1, e);
 
+	if (rc)
+		return rc;
 	for (uint32_t reason = 0; reason < DROP_REASON_COUNT; reason++)
 		keys[reason] = (struct drop_key){.ifindex = ifindex, .reason = reason};
 	rc = map_delete(&dp->drops, keys, DROP_REASON_COUNT, e);

@@ -46,6 +46,8 @@ static void set_sizes(struct eni_bpf *s, uint32_t enis, uint32_t flows)
 		{s->maps.fragments, FRAGMENT_SLOTS * (enis + 64)},
 		{s->maps.eni_flows, enis + 64},
 		{s->maps.names, 16 * enis + 1024},
+		{s->maps.linklocal, enis + 64},
+		{s->maps.dns_answers, 16 * enis + 131072},
 		{s->maps.drops, 8 * enis + 1024},
 		{s->maps.nat_stats, enis / 8 + 64},
 		{s->maps.flows, flows},
@@ -157,6 +159,7 @@ static void take_maps(struct dataplane *dp, const struct eni_bpf *s)
 		[DP_GATEWAYS] = s->maps.gateways,
 		[DP_RULE_TOTALS] = s->maps.rule_totals,
 		[DP_NAMES] = s->maps.names,
+		[DP_DNS_ANSWERS] = s->maps.dns_answers,
 	};
 	const size_t cpus = (size_t)dp->n_cpus;
 
@@ -165,6 +168,8 @@ static void take_maps(struct dataplane *dp, const struct eni_bpf *s)
 					       dataplane_key_size(i), dataplane_value_size(i)};
 	dp->flows = (struct map_ref){bpf_map__fd(s->maps.flows), "flows", sizeof(struct flow_key),
 				     sizeof(struct flow)};
+	dp->linklocal = (struct map_ref){bpf_map__fd(s->maps.linklocal), "linklocal",
+					 sizeof(uint32_t), sizeof(struct linklocal)};
 	dp->drops = (struct map_ref){bpf_map__fd(s->maps.drops), "drops", sizeof(struct drop_key),
 				     cpus * sizeof(struct counter)};
 	dp->nat_stats = (struct map_ref){bpf_map__fd(s->maps.nat_stats), "nat_stats",

@@ -51,6 +51,7 @@ enum dp_map {
 	DP_RULE_TOTALS, /* struct name_key (a rule's id) -> uint64_t; the daemon's own, like
 			   DP_NAMES */
 	DP_NAMES,
+	DP_DNS_ANSWERS,
 	DP_MAP_COUNT
 };
 size_t dataplane_key_size(enum dp_map map);
@@ -130,7 +131,10 @@ uint32_t dataplane_rule_hits_size(const struct dataplane *dp);
 int dataplane_rule_hits(struct dataplane *dp, uint32_t first, uint32_t n, uint64_t *ret,
 			struct err *e);
 int dataplane_rule_hits_clear(struct dataplane *dp, uint32_t first, uint32_t n, struct err *e);
-/* Forgets an interface's counters: drops and flows. */
+/* What an interface sent to link-local services; zeros where it sent nothing. */
+int dataplane_linklocal(struct dataplane *dp, uint32_t ifindex, struct linklocal *ret,
+			struct err *e);
+/* Forgets an interface's counters: drops, flows, link-local services. */
 int dataplane_forget_counters(struct dataplane *dp, uint32_t ifindex, struct err *e);
 
 /* What the dry entry point takes for given (write it first), and what it met (read it after). */

@@ -15,6 +15,7 @@
 #include "bpf/lib/admit.h"
 #include "bpf/lib/arp.h"
 #include "bpf/lib/checksum.h"
+#include "bpf/lib/dns.h"
 #include "bpf/lib/fragment.h"
 #include "bpf/lib/icmp.h"
 #include "bpf/lib/nd.h"
@@ -223,6 +224,28 @@ static __always_inline void flow_tell(struct walk *w, const struct flow *f)
 	w->at.dport = f->dport;
 }
 
+/* What goes to the VPC's resolver: counted against the allowance, and answered here where the
+ * answer is held. 0: it goes on its way; else the reason, or ACTION_REPLY. */
+static __always_inline int inspect_query(struct __sk_buff *skb, struct walk *w, int *action)
+{
+	const __u32 l4 = ETH_LEN + (w->key.family == AF_INET6 ? sizeof(struct ipv6hdr)
+							      : sizeof(struct iphdr));
+	int reason;
+
+	if (w->dry || w->key.dport != bpf_htons(53) ||
+	    (w->key.protocol != IPPROTO_UDP && w->key.protocol != IPPROTO_TCP))
+		return DROP_NONE;
+	reason = self_load(w);
+	if (reason || !is_resolver(w, &w->key.daddr))
+		return reason;
+	reason = linklocal_allow(w->key.ifindex, w->now);
+	if (reason || w->key.protocol != IPPROTO_UDP || w->is.l4_offset != l4 ||
+	    !is_own_address(w, &w->key.saddr))
+		return reason;
+	*action = dns_answer_here(skb, w->self.vpc);
+	return *action == DNS_MISS ? DROP_NONE : ACTION_REPLY;
+}
+
 static __always_inline int judge(struct __sk_buff *skb, struct walk *w, int *action)
 {
 	const struct dp_config *cfg = dp_config();
@@ -243,6 +266,9 @@ static __always_inline int judge(struct __sk_buff *skb, struct walk *w, int *act
 		if (reason)
 			return reason;
 	}
+	reason = inspect_query(skb, w, action);
+	if (reason)
+		return reason == ACTION_REPLY ? DROP_NONE : reason;
 	f = flow_find(w);
 	if (!f)
 		return open_flow(skb, w, action);

@@ -34,6 +34,8 @@ static const struct {
 	[DP_RULE_TOTALS] = {"rule_totals", "bpf.rule_total_update", sizeof(struct name_key),
 			    sizeof(uint64_t)},
 	[DP_NAMES] = {"names", "bpf.name_update", sizeof(struct name_key), sizeof(uint32_t)},
+	[DP_DNS_ANSWERS] = {"dns_answers", "bpf.dns_answer_update", sizeof(struct dns_key),
+			    sizeof(struct dns_value)},
 };
 
 size_t dataplane_key_size(enum dp_map map)

@@ -52,6 +52,8 @@ MAP(eni_flows, BPF_MAP_TYPE_HASH, __u32, struct eni_flows, BPF_F_NO_PREALLOC);
 MAP(flows, BPF_MAP_TYPE_HASH, struct flow_key, struct flow, 0);
 MAP(drops, BPF_MAP_TYPE_PERCPU_HASH, struct drop_key, struct counter, BPF_F_NO_PREALLOC);
 MAP(nat_stats, BPF_MAP_TYPE_PERCPU_HASH, __u32, struct nat_stats, BPF_F_NO_PREALLOC);
+MAP(linklocal, BPF_MAP_TYPE_HASH, __u32, struct linklocal, BPF_F_NO_PREALLOC);
+MAP(dns_answers, BPF_MAP_TYPE_HASH, struct dns_key, struct dns_value, BPF_F_NO_PREALLOC);
 MAP(names, BPF_MAP_TYPE_HASH, struct name_key, __u32, BPF_F_NO_PREALLOC);
 
 /* The daemon's list for flows_retire, mapped. */

@@ -159,12 +159,46 @@ static uint64_t rule_hits(void *arg, const char *rule)
 	return apply_hits(d->apply, rule);
 }
 
+/* ---- link-local services ---- */
+
+struct linklocal_series {
+	struct dataplane *dp;
+	struct buf *out;
+	uint64_t answered;
+};
+
+static void linklocal_metric(void *arg, const char *symbol, uint32_t ifindex)
+{
+	struct linklocal_series *s = arg;
+	struct linklocal l;
+
+	if (dataplane_linklocal(s->dp, ifindex, &l, NULL))
+		return;
+	s->answered += l.answered;
+	buf_printf(s->out,
+		   "vpcd_linklocal_allowance_exceeded_total{network_interface=\"%s\"} %llu\n",
+		   symbol, (unsigned long long)l.exceeded);
+}
+
+static void linklocal_metrics(struct daemon *d, struct buf *out)
+{
+	struct linklocal_series s = {d->dp, out, 0};
+
+	buf_puts(out,
+		 "# HELP vpcd_linklocal_allowance_exceeded_total Packets dropped above 1,024 a "
+		 "second to link-local services.\n"
+		 "# TYPE vpcd_linklocal_allowance_exceeded_total counter\n");
+	names_each(d->names, NAME_INTERFACE, linklocal_metric, &s);
+	dns_metric(out, "kernel_answers", "Queries that the kernel answered", s.answered);
+}
+
 static void metrics(void *arg, struct buf *out)
 {
 	struct daemon *d = arg;
 
 	apply_metrics(d, out);
 	dns_metrics(d, out);
+	linklocal_metrics(d, out);
 	nat_figures_metrics(d->nat, out);
 	flow_metrics(d, out);
 	buf_puts(out, "# HELP vpcd_dropped_packets_total Packets dropped, by reason.\n"

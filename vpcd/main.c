@@ -101,10 +101,17 @@ static int open_apply(struct daemon *d, struct err *e)
 
 	snprintf(d->log_dir, sizeof(d->log_dir), "%s/logs", d->cfg.state_dir);
 	d->sandboxes = sandboxes_new(&sb);
-	d->resolver =
-		resolver_new(d->fabric, d->names, d->cfg.state_dir, store_configuration(d->store));
-	if (!d->sandboxes || !d->resolver)
+	if (!d->sandboxes)
 		return err_sys(e, -ENOMEM, "start");
+	struct resolver_config rs = {.fabric = d->fabric,
+				     .names = d->names,
+				     .dp = d->dp,
+				     .state_dir = d->cfg.state_dir,
+				     .store = store_configuration(d->store)};
+	int rc = resolver_new(&rs, &d->resolver, e);
+
+	if (rc)
+		return rc;
 	struct apply_config ap = {.loop = d->loop,
 				  .store = d->store,
 				  .dp = d->dp,

@@ -12,6 +12,8 @@
 
 #include "bpf/abi.h"
 #include "lib/cleanup.h"
+#include "lib/log.h"
+#include "vpcd/dns_answers.h"
 #include "vpcd/resolver.h"
 
 /* A view, kept until an item of it changes. */
@@ -36,11 +38,9 @@ struct log {
 };
 
 struct resolver {
-	struct fabric *fabric;
-	struct names *names;
-	const char *state_dir;
-	const struct store_config *cfg;
+	struct resolver_config cfg;
 	struct dns_server *server;
+	struct dns_answers *answers; /* the kernel's */
 	struct view *views;
 	struct domains *domains;
 	struct log *logs;
@@ -67,19 +67,21 @@ struct ip service_address6(uint32_t ifindex)
 	return ip;
 }
 
-struct resolver *resolver_new(struct fabric *f, struct names *n, const char *state_dir,
-			      const struct store_config *cfg)
+int resolver_new(const struct resolver_config *cfg, struct resolver **ret, struct err *e)
 {
 	struct resolver *r = calloc(1, sizeof(*r));
+	int rc;
 
-	if (r)
-		*r = (struct resolver){.fabric = f,
-				       .names = n,
-				       .state_dir = state_dir,
-				       .cfg = cfg,
-				       .service_fd = -1,
-				       .public_fd = -1};
-	return r;
+	if (!r)
+		return err_sys(e, -ENOMEM, "resolver");
+	*r = (struct resolver){.cfg = *cfg, .service_fd = -1, .public_fd = -1};
+	rc = dns_answers_open(cfg->dp, &r->answers, e);
+	if (rc) {
+		resolver_free(r);
+		return err_wrap(e, "resolver");
+	}
+	*ret = r;
+	return 0;
 }
 
 static void domains_free(struct resolver *r, struct domains *d)
@@ -98,6 +100,7 @@ void resolver_free(struct resolver *r)
 	if (!r)
 		return;
 	dns_server_stop(r->server);
+	dns_answers_free(r->answers);
 	HASH_ITER (hh, r->views, v, vtmp) {
 		HASH_DEL(r->views, v);
 		dns_view_unref(v->view);
@@ -152,7 +155,7 @@ void resolver_touch(struct resolver *r, const struct item *it)
 static int open_netns(struct resolver *r, const char *id, int *fd, struct err *e)
 {
 	if (*fd < 0)
-		*fd = fabric_open_netns(r->fabric, id, e);
+		*fd = fabric_open_netns(r->cfg.fabric, id, e);
 	return *fd < 0 ? *fd : 0;
 }
 
@@ -213,7 +216,7 @@ static int want_views(struct resolver *r, const struct plan *p, struct err *e)
 	for (const struct item *it = plan_next(p, ITEM_VPC, NULL); it && !rc;
 	     it = plan_next(p, ITEM_VPC, it)) {
 		const struct item_vpc *vpc = it->body;
-		uint32_t number = names_find(r->names, NAME_VPC, it->key);
+		uint32_t number = names_find(r->cfg.names, NAME_VPC, it->key);
 
 		if (vpc->dns_support && number) /* without a number it failed: nobody can ask */
 			rc = view_want(r, it->key, number, true, e);
@@ -354,10 +357,10 @@ static int log_get(struct resolver *r, const char *id, struct dns_log **ret, str
 		*ret = l->log;
 		return 0;
 	}
-	snprintf(path, sizeof(path), "%s/query-logs", r->state_dir);
+	snprintf(path, sizeof(path), "%s/query-logs", r->cfg.state_dir);
 	if (mkdir(path, 0750) && errno != EEXIST)
 		return err_sys(e, -errno, "%s", path);
-	snprintf(path, sizeof(path), "%s/query-logs/%s.jsonl", r->state_dir, id);
+	snprintf(path, sizeof(path), "%s/query-logs/%s.jsonl", r->cfg.state_dir, id);
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		return err_sys(e, -ENOMEM, "query log");
@@ -426,7 +429,8 @@ static int build_views(struct resolver *r, const struct plan *p, struct err *e)
 		any = v->building;
 	for (struct view *v = r->views; v; v = v->hh.next)
 		if (v->building)
-			dns_view_describe(v->view, v->symbol, r->cfg->account, r->cfg->region);
+			dns_view_describe(v->view, v->symbol, r->cfg.store->account,
+					  r->cfg.store->region);
 	for (size_t i = 0; i < ARRAY_SIZE(types) && any && !rc; i++)
 		rc = add_items(r, p, types[i], e);
 	if (!rc && any)
@@ -437,6 +441,32 @@ static int build_views(struct resolver *r, const struct plan *p, struct err *e)
 	return rc;
 }
 
+/* ---- the kernel's answers ---- */
+
+static bool is_wanted(void *arg, uint32_t vpc)
+{
+	const struct resolver *r = arg;
+
+	for (const struct view *v = r->views; v; v = v->hh.next)
+		if (dns_view_id(v->view) == vpc)
+			return true;
+	return false;
+}
+
+/* Before the change is acknowledged. What finds no room is left to the resolver. */
+static void set_answers(struct resolver *r)
+{
+	struct err e = {0};
+
+	if (dns_answers_retain(r->answers, is_wanted, r, &e))
+		log_error("DNS answers not removed", "error", e.msg);
+	for (const struct view *v = r->views; v; v = v->hh.next)
+		if (v->building && dns_view_id(v->view) != VPC_INTERNET &&
+		    dns_answers_set(r->answers, dns_view_id(v->view), v->view, &e))
+			log_warn("the kernel does not hold all DNS answers", "view", v->symbol,
+				 "error", e.msg);
+}
+
 /* ---- publishing ---- */
 
 static int add_client(struct resolver *r, const struct plan *p, struct dns_snapshot *s,
@@ -444,14 +474,14 @@ static int add_client(struct resolver *r, const struct plan *p, struct dns_snaps
 {
 	const struct item_eni *eni = it->body;
 	const struct item *at = plan_get(p, ITEM_ATTACHMENT, it->key);
-	uint32_t ifindex = names_find(r->names, NAME_INTERFACE, it->key);
+	uint32_t ifindex = names_find(r->cfg.names, NAME_INTERFACE, it->key);
 	const struct view *v = view_find(r, eni->vpc);
 	struct dns_client c = {.address = eni->address};
 	int rc;
 
 	if (!ifindex || !v)
 		return 0;
-	c.view = names_find(r->names, NAME_VPC, eni->vpc);
+	c.view = names_find(r->cfg.names, NAME_VPC, eni->vpc);
 	snprintf(c.eni, sizeof(c.eni), "%.23s", it->key);
 	if (at)
 		snprintf(c.sandbox, sizeof(c.sandbox), "%.23s",
@@ -486,6 +516,7 @@ int resolver_publish(struct resolver *r, const struct plan *p, struct err *e)
 		rc = build_views(r, p, e);
 	if (rc)
 		return err_wrap(e, "resolver");
+	set_answers(r);
 	s = dns_snapshot_new();
 	if (!s)
 		return err_sys(e, -ENOMEM, "resolver");

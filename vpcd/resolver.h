@@ -12,10 +12,16 @@
 
 struct resolver;
 
-/* state_dir: query logs go to files below it; cfg: account and region that they name. Both outlive
- * the resolver. */
-struct resolver *resolver_new(struct fabric *f, struct names *n, const char *state_dir,
-			      const struct store_config *cfg);
+struct resolver_config {
+	struct fabric *fabric;
+	struct names *names;
+	struct dataplane *dp;		  /* answers what it can (dns_answers.h) */
+	const char *state_dir;		  /* query logs go to files below it */
+	const struct store_config *store; /* account and region that they name */
+};
+
+/* What cfg points to outlives the resolver. */
+int resolver_new(const struct resolver_config *cfg, struct resolver **ret, struct err *e);
 void resolver_free(struct resolver *r); /* NULL ok */
 
 /* An item (of a VPC or of DNS) is new, has changed or is gone: what was built from it is built anew
