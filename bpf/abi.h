@@ -227,10 +227,42 @@ struct nat_entry {
 	struct nat_address addresses[NAT_ADDRESSES_MAX];
 };
 
-/* nat_stats: PERCPU_HASH, number -> struct nat_stats */
+/* nat_stats: PERCPU_HASH, number -> struct nat_stats. Packets and bytes of flows that ended; those
+ * of LIVE ones are theirs. */
 struct nat_stats {
 	__u64 connection_attempts, connections_established, error_port_allocation, idle_timeouts;
 	__u64 packets_out, bytes_out, packets_in, bytes_in, packets_dropped;
+	__u64 port_tries; /* ports that were tried, over all allocations */
+};
+
+/* nat_ports: LRU_HASH, destination -> struct nat_ports: which ports of its window are known to be
+ * taken (bpf/lib/nat.h). Port i of the window is NAT_PORT_FIRST + (a hash of the destination + i)
+ * mod NAT_PORTS. */
+#define NAT_PORT_FIRST 1024
+#define NAT_PORTS      64512 /* to 65535 */
+#define NAT_WINDOW     55000 /* to one destination (VPC User Guide, NAT gateway basics) */
+#define NAT_WORDS      ((NAT_WINDOW + 63) / 64)
+#define NAT_SUMMARY    ((NAT_WORDS + 63) / 64)
+#define NAT_CROWDED    256 /* destinations that have a bitmap at a time */
+#define NAT_CLOSING    256
+
+struct nat_ports_key {
+	__u32 nat;
+	__u8 protocol;
+	__u8 reserved;
+	__be16 port;	      /* of the destination; 0: ICMP */
+	struct ip128 address; /* the gateway's, as the destination sees it */
+	struct ip128 destination;
+};
+
+struct nat_ports {	   /* sizes are powers of two, for the verifier's sake */
+	__u64 full[16];	   /* NAT_SUMMARY in use: words without a bit that is clear */
+	__u64 taken[1024]; /* NAT_WORDS in use */
+	/* Ports whose connection was closed in order last, a ring: written and read are counted. */
+	__u16 closing[NAT_CLOSING];
+	__u32 closed, reopened;
+	__u32 look; /* where the window is looked through next */
+	__u32 reserved;
 };
 
 /* ---- rules: bit-vector classifiers (Lucent bit vector) ----
@@ -369,10 +401,9 @@ struct flow {
 	__u16 mtu;
 	__u32 flags; /* enum flow_flags */
 	__u32 group_generation;
-	__u32 nat;	  /* NAT gateway number, 0: none */
-	__u8 output;	  /* enum output_mode */
-	__u8 nat_address; /* which of its addresses */
-	__u8 reserved[2];
+	__u32 nat;   /* NAT gateway number, 0: none */
+	__u8 output; /* enum output_mode */
+	__u8 reserved[3];
 	__u32 established_timeout, opening_timeout; /* seconds idle, with and without
 						     * FLOW_ESTABLISHED; 0: the protocol's */
 };

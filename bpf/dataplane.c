@@ -50,6 +50,7 @@ static void set_sizes(struct eni_bpf *s, uint32_t enis, uint32_t flows)
 		{s->maps.dns_answers, 16 * enis + 131072},
 		{s->maps.drops, 8 * enis + 1024},
 		{s->maps.nat_stats, enis / 8 + 64},
+		{s->maps.nat_ports, NAT_CROWDED},
 		{s->maps.flows, flows},
 	};
 

@@ -23,6 +23,7 @@
 #include "bpf/lib/parse4.h"
 #include "bpf/lib/parse6.h"
 #include "bpf/lib/retire.h"
+#include "bpf/lib/tcp.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -40,7 +41,7 @@ static __always_inline struct walk *walk_begin(struct __sk_buff *skb, const int 
 	w->key.ifindex = skb->ifindex;
 	w->key.reserved = 0;
 	w->key.sport = w->key.dport = 0;
-	w->nat = w->nat_address = 0;
+	w->nat = w->nat_address = w->nat_tried = w->nat_left = 0;
 	w->hops = 0;
 	w->flow_flags = 0;
 	w->output_ifindex = 0;
@@ -144,6 +145,7 @@ static __always_inline int forward(struct __sk_buff *skb, struct walk *w, struct
 	struct tuple to = {f->saddr, f->daddr, f->sport, f->dport};
 	__u32 ifindex = f->output_ifindex, flags = f->flags, nat = f->nat;
 	__u8 dmac[6], mode = f->output;
+	__u16 mtu = f->mtu;
 	int established;
 
 	__builtin_memcpy(dmac, f->dmac, 6);
@@ -151,13 +153,17 @@ static __always_inline int forward(struct __sk_buff *skb, struct walk *w, struct
 	f->last_seen_ns = w->now;
 	__sync_fetch_and_add(&f->packets, 1);
 	__sync_fetch_and_add(&f->bytes, w->bytes);
-	if (nat)
-		nat_count(nat, f, w->bytes, 0, established);
+	if (nat && established)
+		nat_count(nat, NAT_ESTABLISHED);
+	if (nat && !(flags & FLOW_CLOSING) && (f->flags & FLOW_CLOSING))
+		nat_port_closing(&w->key, f);
 	if (w->is.fragment == FRAGMENT_FIRST)
 		fragment_remember(w);
 	set_macs(skb, dmac, flags & FLOW_ROUTED);
 	if (flags & (FLOW_SNAT | FLOW_DNAT))
 		rewrite(skb, w, &to);
+	if (nat && (w->is.tcp_flags & TCP_SYN))
+		mss_clamp(skb, w, mtu);
 	return hand_over(skb, ifindex, mode);
 }
 
@@ -200,6 +206,8 @@ static __always_inline int open_flow(struct __sk_buff *skb, struct walk *w, int 
 	if (w->dry)
 		return DROP_NONE;
 	reason = admit(w);
+	if (reason == DROP_NAT_PORTS)
+		reason = admit_elsewhere(w);
 	if (reason)
 		return reason;
 	if (w->is.fragment == FRAGMENT_FIRST)
@@ -207,6 +215,8 @@ static __always_inline int open_flow(struct __sk_buff *skb, struct walk *w, int 
 	set_macs(skb, w->target.mac, w->flow_flags & FLOW_ROUTED);
 	if (w->flow_flags & (FLOW_SNAT | FLOW_DNAT))
 		rewrite(skb, w, &w->at);
+	if (w->nat && (w->is.tcp_flags & TCP_SYN))
+		mss_clamp(skb, w, w->mtu);
 	*action = hand_over(skb, w->output_ifindex, w->target.output);
 	return DROP_NONE;
 }
@@ -305,12 +315,10 @@ int eni_ingress(struct __sk_buff *skb)
 	reason = judge(skb, w, &action);
 	if (reason) {
 		count_drop(w->key.ifindex, reason, skb->len);
-		if (w->nat) {
-			struct nat_stats *s = nat_stats_of(w->nat);
-
-			if (s)
-				s->packets_dropped++;
-		}
+		if (w->nat)
+			nat_count(w->nat, NAT_DROPPED);
+		if (reason == DROP_NAT_IDLE && !reset_answer(skb, w))
+			return bpf_redirect(w->key.ifindex, 0);
 		return TC_ACT_SHOT;
 	}
 	return action;

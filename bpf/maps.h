@@ -54,7 +54,16 @@ MAP(drops, BPF_MAP_TYPE_PERCPU_HASH, struct drop_key, struct counter, BPF_F_NO_P
 MAP(nat_stats, BPF_MAP_TYPE_PERCPU_HASH, __u32, struct nat_stats, BPF_F_NO_PREALLOC);
 MAP(linklocal, BPF_MAP_TYPE_HASH, __u32, struct linklocal, BPF_F_NO_PREALLOC);
 MAP(dns_answers, BPF_MAP_TYPE_HASH, struct dns_key, struct dns_value, BPF_F_NO_PREALLOC);
+MAP(nat_ports, BPF_MAP_TYPE_LRU_HASH, struct nat_ports_key, struct nat_ports, 0);
 MAP(names, BPF_MAP_TYPE_HASH, struct name_key, __u32, BPF_F_NO_PREALLOC);
+
+/* What a new bitmap is copied from; nobody writes it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nat_ports);
+} nat_ports_none SEC(".maps");
 
 /* The daemon's list for flows_retire, mapped. */
 struct {

@@ -11,17 +11,34 @@ struct count {
 	struct nat_gateway_metrics *ret;
 };
 
-/* A connection is counted by the half that its opener sent. */
+static void add_half(struct nat_gateway_metrics *m, const struct flow_key *k, const struct flow *f)
+{
+	if (f->flags & FLOW_REPLY) {
+		m->PacketsInFromDestination += f->packets;
+		m->BytesInFromDestination += f->bytes;
+		m->PacketsOutToSource += f->packets;
+		m->BytesOutToSource += f->bytes;
+		return;
+	}
+	m->PacketsInFromSource += f->packets;
+	m->BytesInFromSource += f->bytes;
+	m->PacketsOutToDestination += f->packets;
+	m->BytesOutToDestination += f->bytes;
+	/* A connection is counted by the half that its opener sent. */
+	if (k->protocol == IPPROTO_TCP && !(f->flags & FLOW_CLOSING))
+		m->ActiveConnectionCount++;
+}
+
+/* What ended is in the gateway's sums already. */
 static int count_flow(void *arg, const struct flow_key *k, const struct flow *f)
 {
 	struct count *c = arg;
 
-	if (!f->nat || k->protocol != IPPROTO_TCP || f->state != FLOW_LIVE ||
-	    (f->flags & FLOW_REPLY))
+	if (!f->nat || f->state != FLOW_LIVE)
 		return 0;
 	for (size_t i = 0; i < c->n; i++)
 		if (c->numbers[i] == f->nat)
-			c->ret[i].ActiveConnectionCount++;
+			add_half(&c->ret[i], k, f);
 	return 0;
 }
 

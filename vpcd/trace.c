@@ -146,7 +146,6 @@ static struct flow reply_flow(const struct trace_leg *opened)
 		.dport = htons(opened->in.sport),
 		.output_ifindex = opened->ifindex,
 		.nat = opened->nat,
-		.nat_address = (uint8_t)opened->trail.nat_address,
 		.mtu = UINT16_MAX,
 		.last_seen_ns = UINT64_MAX / 2, /* never idle */
 		.flags = FLOW_REPLY | FLOW_ACL_UNKNOWN | (opened->flags & kept),

@@ -101,7 +101,6 @@ static __always_inline void forward_fill(struct walk *w, const struct dp_config 
 	f->mtu = w->mtu;
 	f->output = w->target.output;
 	f->nat = w->nat;
-	f->nat_address = (__u8)w->nat_address;
 	f->flags = w->flow_flags;
 	if (!ip128_equal(&w->key.saddr, &w->at.saddr) || w->nat)
 		f->flags |= FLOW_SNAT;
@@ -171,11 +170,11 @@ static __always_inline int claim_both(struct walk *w)
 	int forward_first = key_less(&w->key, &w->reverse_key);
 	struct flow_key *first = forward_first ? &w->key : &w->reverse_key;
 	struct flow_key *second = forward_first ? &w->reverse_key : &w->key;
-	int rc = flow_claim(first, second, &w->flow, w->now);
+	int rc = flow_claim(first, second, &w->flow, w->now, OVER_EXPIRED);
 
 	if (rc)
 		return claim_reason(rc);
-	rc = flow_claim(second, first, &w->flow, w->now);
+	rc = flow_claim(second, first, &w->flow, w->now, OVER_EXPIRED);
 	if (!rc)
 		return DROP_NONE;
 	flow_set_state(first, FLOW_CLAIMED, FLOW_CLOSED);
@@ -184,11 +183,11 @@ static __always_inline int claim_both(struct walk *w)
 
 static __always_inline int claim_nat(struct walk *w)
 {
-	int rc = nat_claim_port(w);
+	int rc = nat_claim_port(0);
 
 	if (rc)
 		return rc;
-	rc = flow_claim(&w->key, &w->reverse_key, &w->flow, w->now);
+	rc = flow_claim(&w->key, &w->reverse_key, &w->flow, w->now, OVER_EXPIRED);
 	if (rc) {
 		flow_set_state(&w->reverse_key, FLOW_CLAIMED, FLOW_CLOSED);
 		return claim_reason(rc);
@@ -208,7 +207,7 @@ static __always_inline int claim(struct walk *w, int *kept)
 	*kept = reply_half(w, 0);
 	if (*kept == REPLY_WANTED)
 		return claim_both(w);
-	rc = flow_claim(&w->key, &w->reverse_key, &w->flow, w->now);
+	rc = flow_claim(&w->key, &w->reverse_key, &w->flow, w->now, OVER_EXPIRED);
 	return rc ? claim_reason(rc) : DROP_NONE;
 }
 
@@ -234,12 +233,33 @@ __noinline int admit(struct walk *w)
 	flow_publish(&w->key, &w->flow);
 	w->flow_flags = w->flow.flags;
 	if (w->nat)
-		nat_count(w->nat, &w->flow, w->bytes, 1, 0);
+		nat_count(w->nat, NAT_ATTEMPT);
 	if (kept == REPLY_KEPT)
 		return DROP_NONE;
 	reverse_fill(w);
 	flow_publish(&w->reverse_key, &w->flow);
 	return DROP_NONE;
+}
+
+/* A NAT gateway that has no port left at the address that the walk chose may have one at another
+ * (55,000 each): walks by the next one. */
+static __always_inline int admit_elsewhere(struct walk *w)
+{
+	int reason = DROP_NAT_PORTS;
+
+	if (!w)
+		return DROP_INTERNAL;
+	for (int i = 1; i < NAT_ADDRESSES_MAX && w->nat_left; i++) {
+		w->nat_tried++;
+		w->nat = 0;
+		reason = walk_run(w);
+		if (!reason)
+			reason = admit(w);
+		if (reason != DROP_NAT_PORTS)
+			return reason;
+	}
+	nat_count(w->nat, NAT_REFUSED);
+	return reason;
 }
 
 /* ---- walking again ---- */
@@ -272,7 +292,7 @@ static __always_inline int readmit(struct walk *w, struct flow *f, const struct 
 	if (reply_half(w, 1) == REPLY_KEPT)
 		return DROP_NONE;
 	w->flow.flags = w->flow_flags | (flags & (FLOW_SNAT | FLOW_DNAT | FLOW_EGRESS_ONLY));
-	if (!flow_claim(&w->reverse_key, &w->key, &w->flow, w->now)) {
+	if (!flow_claim(&w->reverse_key, &w->key, &w->flow, w->now, OVER_EXPIRED)) {
 		reverse_fill(w);
 		flow_publish(&w->reverse_key, &w->flow);
 	}
@@ -283,7 +303,6 @@ static __always_inline void flow_recall(struct walk *w, const struct flow *f)
 {
 	w->is.has_flow = 1;
 	w->nat = f->nat;
-	w->nat_address = f->nat_address;
 	w->old.saddr = f->saddr;
 	w->old.daddr = f->daddr;
 	w->old.sport = f->sport;

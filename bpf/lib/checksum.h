@@ -21,7 +21,7 @@ struct sk_buff {
 
 extern void *bpf_cast_to_kern_ctx(void *) __ksym __weak;
 
-static __always_inline int check_checksum_start(struct __sk_buff *skb, const struct walk *w)
+static __always_inline int check_checksum_start(struct __sk_buff *skb, struct walk *w)
 {
 	struct sk_buff *k;
 	__u32 start, wanted;
@@ -31,6 +31,7 @@ static __always_inline int check_checksum_start(struct __sk_buff *skb, const str
 	k = bpf_cast_to_kern_ctx(skb);
 	if (BPF_CORE_READ_BITFIELD(k, ip_summed) != CHECKSUM_PARTIAL)
 		return DROP_NONE;
+	w->is.partial = 1;
 	start = k->csum_start - (__u32)((long)k->data - (long)k->head);
 	wanted = w->key.protocol == IPPROTO_TCP ? 16 : w->key.protocol == IPPROTO_UDP ? 6 : ~0u;
 	return start == w->is.l4_offset && k->csum_offset == wanted ? DROP_NONE

@@ -8,6 +8,7 @@
 #ifndef VPCD_BPF_LIB_FLOW_H
 #define VPCD_BPF_LIB_FLOW_H
 
+#include "bpf/lib/nat_stats.h"
 #include "bpf/lib/parse.h"
 
 #define CLAIM_RE_READS 8
@@ -41,6 +42,8 @@ static __always_inline int flow_leave(const struct flow_key *k, struct flow *f, 
 		return 0;
 	if (!(flags & FLOW_REPLY))
 		flow_discount(k->ifindex);
+	if (f->nat)
+		nat_fold(f->nat, flags & FLOW_REPLY, f->packets, f->bytes);
 	return 1;
 }
 
@@ -98,10 +101,44 @@ static __always_inline int is_reopening(const struct walk *w, const struct flow 
 
 enum claim { CLAIM_OK, CLAIM_TAKEN, CLAIM_RACE, CLAIM_FULL };
 
+/* When the flow that has a key is over, so that another may have it: once it has expired, or as
+ * soon as both its ends have said that it is closing. */
+enum over { OVER_EXPIRED, OVER_CLOSING };
+
+static __always_inline int key_equal(const struct flow_key *a, const struct flow_key *b)
+{
+	return !key_less(a, b) && !key_less(b, a);
+}
+
+/* The other half, unless the entry there belongs to another pair by now. */
+static __noinline struct flow *flow_mate(const struct flow_key *k, const struct flow_key *mate_key)
+{
+	struct flow *mate = bpf_map_lookup_elem(&flows, mate_key);
+	struct flow_key back;
+
+	if (!mate)
+		return NULL;
+	flow_other_key(mate_key, mate, &back);
+	return key_equal(k, &back) ? mate : NULL;
+}
+
+/* A flow that is over loses the half whose key somebody else wants: its other half must not send
+ * any more before that. */
+static __always_inline void flow_part(const struct flow_key *k, const struct flow *f,
+				      const struct flow_key *mate_key)
+{
+	struct flow *mate = flow_mate(k, mate_key);
+
+	if (f->nat && !(f->flags & FLOW_CLOSING))
+		nat_count(f->nat, NAT_TIMED_OUT);
+	if (mate)
+		flow_leave(mate_key, mate, FLOW_CLOSED);
+}
+
 /* Makes the entry of a key ours, CLAIMED. `mate` is the key of its other half: a live entry that is
- * of our own pair is taken over, anything else live is TAKEN. */
+ * of our own pair is taken over, as is one that is over; anything else live is TAKEN. */
 static __noinline int flow_claim(const struct flow_key *k, const struct flow_key *mate,
-				 const struct flow *blank, __u64 now)
+				 const struct flow *blank, __u64 now, enum over over)
 {
 	struct flow_key other;
 	struct flow *f;
@@ -122,9 +159,13 @@ static __noinline int flow_claim(const struct flow_key *k, const struct flow_key
 	if (state != FLOW_LIVE)
 		return CLAIM_RACE;
 	flow_other_key(k, f, &other);
-	if (key_less(&other, mate) || key_less(mate, &other)) {
-		if (!flow_expired(k, f, now))
+	if (!key_equal(&other, mate)) {
+		if (!flow_expired(k, f, now) &&
+		    !(over == OVER_CLOSING && (f->flags & FLOW_CLOSING)))
 			return CLAIM_TAKEN;
+		flow_part(k, f, &other);
+	} else if (f->nat && !(f->flags & (FLOW_CLOSING | FLOW_REPLY)) && flow_expired(k, f, now)) {
+		nat_count(f->nat, NAT_TIMED_OUT);
 	}
 	return flow_leave(k, f, FLOW_CLAIMED) ? CLAIM_OK : CLAIM_RACE;
 }
@@ -159,7 +200,6 @@ static __noinline void flow_publish(const struct flow_key *k, const struct flow 
 	f->group_generation = v->group_generation;
 	f->nat = v->nat;
 	f->output = v->output;
-	f->nat_address = v->nat_address;
 	f->established_timeout = v->established_timeout;
 	f->opening_timeout = v->opening_timeout;
 	/* A full barrier: the fields are there before the state says so. */
@@ -173,7 +213,7 @@ static __noinline void flow_close_pair(const struct flow_key *k, struct flow *f)
 
 	flow_other_key(k, f, &key);
 	flow_leave(k, f, FLOW_CLOSED);
-	other = bpf_map_lookup_elem(&flows, &key);
+	other = flow_mate(k, &key);
 	if (other)
 		flow_leave(&key, other, FLOW_CLOSED);
 }

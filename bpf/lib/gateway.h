@@ -35,10 +35,16 @@ static __always_inline int is_local(struct walk *w, __u32 vpc, const struct ip12
 }
 
 /* The address by which a NAT gateway translates the packet's flow. */
-static __always_inline const struct nat_address *nat_address_of(const struct nat_entry *n,
-								const struct walk *w)
+/* Which of the gateway's addresses is this one, public or private? NAT_ADDRESSES_MAX: none. */
+static __always_inline __u32 nat_address_find(const struct nat_entry *n, const struct ip128 *ip)
 {
-	return &n->addresses[w->nat_address & (NAT_ADDRESSES_MAX - 1)];
+	__u32 i;
+
+	for (i = 0; i < NAT_ADDRESSES_MAX; i++)
+		if (i < n->n_addresses && (ip128_equal(&n->addresses[i].public_address, ip) ||
+					   ip128_equal(&n->addresses[i].private_address, ip)))
+			break;
+	return i;
 }
 
 /* ---- the internet ---- */
@@ -49,6 +55,7 @@ static __always_inline int enter_vpc(struct walk *w, const struct addr_entry *ho
 	const __u32 reply = FLOW_REPLY | FLOW_EGRESS_ONLY;
 	__u32 gateway = holder->gateway, id = holder->ifindex;
 	const struct nat_entry *n;
+	__u32 i;
 
 	w->vpc = holder->vpc;
 	if (holder->egress_gateway && w->is.has_flow && (w->old_flags & reply) == reply)
@@ -61,7 +68,11 @@ static __always_inline int enter_vpc(struct walk *w, const struct addr_entry *ho
 		n = bpf_map_lookup_elem(&nats, &id);
 		if (!n)
 			return DROP_NAT_UNSOLICITED;
-		w->at.daddr = nat_address_of(n, w)->private_address;
+		i = nat_address_find(n, &w->at.daddr);
+		if (i >= NAT_ADDRESSES_MAX)
+			return DROP_NAT_UNSOLICITED;
+		w->nat_address = i;
+		w->at.daddr = n->addresses[i].private_address;
 	} else {
 		w->at.daddr = holder->other;
 	}

@@ -57,7 +57,6 @@ __noinline int walk_nat_return(struct walk *w)
 		return DROP_INTERNAL;
 	if (!n || !w->is.has_flow || w->nat != number)
 		return DROP_NAT_UNSOLICITED;
-	w->at.daddr = nat_address_of(n, w)->private_address;
 	w->vpc = n->vpc;
 	w->hops++;
 	if (w->subnet != n->subnet) {
@@ -85,6 +84,31 @@ __noinline int walk_nat_return(struct walk *w)
 	return walk_next(w, STEP_DELIVER, ifindex);
 }
 
+/* Only a SYN opens a connection (RFC 5382, section 4.1): any other segment without a flow is one of
+ * a connection that was idle for too long. */
+static __always_inline int is_stray_segment(const struct walk *w)
+{
+	return w->key.protocol == IPPROTO_TCP && !w->is.has_flow && !w->is.of_error &&
+	       (w->is.tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_SYN;
+}
+
+/* The address that a flow leaves by: the one it has, or for a new one that of its sender (RFC 4787,
+ * section 4.1, paired pooling), or the next one if all ports of that are taken. */
+static __always_inline __u32 nat_address_choose(struct walk *w, const struct nat_entry *n)
+{
+	__u32 i;
+
+	if (w->is.has_flow) {
+		i = nat_address_find(n, &w->old.saddr);
+	} else {
+		i = (ip128_hash(&w->key.saddr) + w->nat_tried) %
+		    (n->n_addresses ? n->n_addresses : 1);
+		w->nat_left = n->n_addresses > w->nat_tried + 1;
+	}
+	w->nat_address = i & (NAT_ADDRESSES_MAX - 1);
+	return i & (NAT_ADDRESSES_MAX - 1);
+}
+
 /* Through a NAT gateway: into its subnet, translated, and out by that subnet's routes. The port is
  * chosen at admission, when the destination is known. */
 __noinline int walk_nat(struct walk *w)
@@ -92,7 +116,7 @@ __noinline int walk_nat(struct walk *w)
 	__u32 number = w ? w->next_id : 0;
 	const struct nat_entry *n = bpf_map_lookup_elem(&nats, &number);
 	const struct route_entry *r;
-	__u32 subnet;
+	__u32 subnet, address;
 	int reason;
 
 	w = walk_own(w);
@@ -114,18 +138,21 @@ __noinline int walk_nat(struct walk *w)
 		return DROP_LOOP;
 	w->nat = number;
 	w->hops++;
+	if (is_stray_segment(w))
+		return DROP_NAT_IDLE;
 	if (w->mtu > MTU_NAT)
 		w->mtu = MTU_NAT;
 	subnet = n->subnet;
+	address = nat_address_choose(w, n);
 	if (n->flags & NAT_IS_PUBLIC)
-		w->public = nat_address_of(n, w)->public_address;
+		w->public = n->addresses[address].public_address;
 	if (w->subnet != subnet) {
 		w->subnet = subnet;
 		reason = gate_acl(w, subnet, 0);
 		if (reason)
 			return reason;
 	}
-	w->at.saddr = nat_address_of(n, w)->private_address;
+	w->at.saddr = n->addresses[address].private_address;
 	if (w->is.has_flow) {
 		w->at.sport = w->old.sport;
 		w->at.dport = w->old.dport;

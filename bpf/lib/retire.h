@@ -6,7 +6,7 @@
 #ifndef VPCD_BPF_LIB_RETIRE_H
 #define VPCD_BPF_LIB_RETIRE_H
 
-#include "bpf/lib/flow.h"
+#include "bpf/lib/nat.h"
 
 /* From the state that was judged: an entry that another flow has taken over since is left alone. */
 static __always_inline int mark_dead(const struct flow_key *k, struct flow *f, __u32 from)
@@ -18,28 +18,11 @@ static __always_inline int mark_dead(const struct flow_key *k, struct flow *f, _
 	return 1;
 }
 
-/* The other half, unless the entry there belongs to another pair by now. */
-static __noinline int mark_mate_dead(const struct flow_key *k, const struct flow_key *mate_key)
+static __always_inline int mark_mate_dead(const struct flow_key *k, const struct flow_key *mate_key)
 {
-	struct flow *mate = bpf_map_lookup_elem(&flows, mate_key);
-	struct flow_key back;
-	__u32 state;
+	struct flow *mate = flow_mate(k, mate_key);
 
-	if (!mate)
-		return 0;
-	state = flow_state(mate);
-	flow_other_key(mate_key, mate, &back);
-	if (key_less(k, &back) || key_less(&back, k))
-		return 0;
-	return mark_dead(mate_key, mate, state);
-}
-
-static __always_inline void count_idle_timeout(__u32 nat)
-{
-	struct nat_stats *s = bpf_map_lookup_elem(&nat_stats, &nat);
-
-	if (s)
-		s->idle_timeouts++;
+	return mate ? mark_dead(mate_key, mate, flow_state(mate)) : 0;
 }
 
 static __noinline int retire_pair(struct retire_entry *r, __u64 now)
@@ -59,7 +42,7 @@ static __noinline int retire_pair(struct retire_entry *r, __u64 now)
 	r->timed_out = state == FLOW_LIVE && r->what != RETIRE_LIVE && !(f->flags & FLOW_CLOSING);
 	mark_mate_dead(&r->key, &mate_key);
 	if (r->timed_out && f->nat)
-		count_idle_timeout(f->nat);
+		nat_count(f->nat, NAT_TIMED_OUT);
 	return 0;
 }
 
@@ -67,9 +50,15 @@ static __noinline int retire_pair(struct retire_entry *r, __u64 now)
 static __always_inline int delete_dead(struct retire_entry *r)
 {
 	struct flow *f = bpf_map_lookup_elem(&flows, &r->key);
+	__u32 nat, flags;
 
-	if (f && flow_swap(f, FLOW_DEAD, FLOW_DELETING))
-		r->deleted = !bpf_map_delete_elem(&flows, &r->key);
+	if (!f || !flow_swap(f, FLOW_DEAD, FLOW_DELETING))
+		return 0;
+	nat = f->nat;
+	flags = f->flags;
+	r->deleted = !bpf_map_delete_elem(&flows, &r->key);
+	if (nat && (flags & FLOW_REPLY))
+		nat_port_free(&r->key, nat);
 	return 0;
 }
 

@@ -8,23 +8,6 @@
 #include "bpf/lib/parse.h"
 #include "bpf/lib/trail.h"
 
-static __always_inline __u32 first_bit(__u64 v)
-{
-	__u32 n = 0;
-
-	if (!(v & 0xffffffff))
-		n += 32, v >>= 32;
-	if (!(v & 0xffff))
-		n += 16, v >>= 16;
-	if (!(v & 0xff))
-		n += 8, v >>= 8;
-	if (!(v & 0xf))
-		n += 4, v >>= 4;
-	if (!(v & 0x3))
-		n += 2, v >>= 2;
-	return n + !(v & 1);
-}
-
 static __always_inline void count_hit(__u32 base, __u32 rule)
 {
 	__u32 i = base + rule;

@@ -45,10 +45,10 @@ struct packet_bits {
 	__u8 dont_fragment;
 	__u8 fragment; /* enum fragment_kind */
 	__u8 more_fragments;
-	__u8 skip_egress; /* the gate that the flow passed, tracked */
-	__u8 has_flow;	  /* walks for a flow: `nat`, `old` and `old_flags` are the flow's */
-	__u8 of_error;	  /* and is an ICMP error that quotes it, not a packet of it */
-	__u8 reserved;
+	__u8 skip_egress;      /* the gate that the flow passed, tracked */
+	__u8 has_flow;	       /* walks for a flow: `nat`, `old` and `old_flags` are the flow's */
+	__u8 of_error;	       /* and is an ICMP error that quotes it, not a packet of it */
+	__u8 partial;	       /* the sender left its checksum to the kernel */
 	__u16 fragment_offset; /* in octets */
 	__u16 l4_offset;
 };
@@ -81,6 +81,8 @@ struct walk {
 	__u64 now;	   /* virtual time */
 	__u32 nat;	   /* NAT gateway on the way; 0: none */
 	__u32 nat_address; /* which of its addresses */
+	__u32 nat_tried;   /* addresses of it that had no port left */
+	__u32 nat_left;	   /* addresses that were not tried */
 
 	/* what was decided */
 	__u32 output_ifindex;
@@ -124,6 +126,14 @@ static __always_inline struct walk *walk_own(const struct walk *w)
 	if (!w)
 		return NULL;
 	slot = w->dry;
+	return bpf_map_lookup_elem(&scratch, &slot);
+}
+
+/* That of the packet that is being forwarded, where no argument says it. */
+static __always_inline struct walk *walk_mine(void)
+{
+	__u32 slot = 0;
+
 	return bpf_map_lookup_elem(&scratch, &slot);
 }
 
@@ -175,6 +185,29 @@ static __always_inline int is_private(const struct ip128 *a)
 {
 	return v4_within(a, 0x0a000000, 8) || v4_within(a, 0xac100000, 12) ||
 	       v4_within(a, 0xc0a80000, 16) || v4_within(a, 0x64400000, 10);
+}
+
+static __always_inline __u32 hash_mix(__u32 h)
+{
+	h = (h ^ h >> 16) * 0x85ebca6bu;
+	h = (h ^ h >> 13) * 0xc2b2ae35u;
+	return h ^ h >> 16;
+}
+
+static __always_inline __u32 ip128_hash(const struct ip128 *a)
+{
+	return hash_mix(hash_mix(hash_mix(a->w[0]) ^ a->w[1]) ^ a->w[2]) ^ hash_mix(a->w[3]);
+}
+
+/* Its number, of a word that has one set: how many bits lie below the lowest. Without branches,
+ * each of which would double what the verifier looks at. */
+static __always_inline __u32 first_bit(__u64 v)
+{
+	v = (v & -v) - 1;
+	v -= v >> 1 & 0x5555555555555555ull;
+	v = (v & 0x3333333333333333ull) + (v >> 2 & 0x3333333333333333ull);
+	v = (v + (v >> 4)) & 0x0f0f0f0f0f0f0f0full;
+	return (__u32)(v * 0x0101010101010101ull >> 56);
 }
 
 static __always_inline int is_v4_mapped(const struct ip128 *a)

@@ -269,9 +269,9 @@ static inline void put_interfaces(struct world *w)
 	dataplane_set_service(w->dp, S);
 }
 
-static inline int world_setup(void **state)
+static inline int world_setup_with(void **state, uint32_t max_flows)
 {
-	struct dataplane_config cfg = {.max_flows = 4096, .max_enis = 64};
+	struct dataplane_config cfg = {.max_flows = max_flows, .max_enis = 64};
 	struct world *w = calloc(1, sizeof(*w));
 	struct err e;
 
@@ -283,6 +283,11 @@ static inline int world_setup(void **state)
 	put_edges(w);
 	*state = w;
 	return 0;
+}
+
+static inline int world_setup(void **state)
+{
+	return world_setup_with(state, 4096);
 }
 
 static inline int world_teardown(void **state)

@@ -102,6 +102,7 @@ static void active_connections_are_live_tcp_openers_of_each_gateway(void **state
 	add_flow(&dp, 7, IPPROTO_TCP, FLOW_LIVE, FLOW_DNAT | FLOW_REPLY);
 	add_flow(&dp, 7, IPPROTO_TCP, FLOW_LIVE, FLOW_SNAT | FLOW_ESTABLISHED);
 	add_flow(&dp, 7, IPPROTO_TCP, FLOW_DEAD, FLOW_SNAT);
+	add_flow(&dp, 7, IPPROTO_TCP, FLOW_LIVE, FLOW_SNAT | FLOW_ESTABLISHED | FLOW_CLOSING);
 	add_flow(&dp, 7, IPPROTO_UDP, FLOW_LIVE, FLOW_SNAT);
 	add_flow(&dp, 8, IPPROTO_TCP, FLOW_LIVE, FLOW_SNAT);
 	add_flow(&dp, 0, IPPROTO_TCP, FLOW_LIVE, 0);
@@ -111,11 +112,32 @@ static void active_connections_are_live_tcp_openers_of_each_gateway(void **state
 	assert_int_equal(m[2].ActiveConnectionCount, 0);
 }
 
+static void packets_are_those_of_live_flows_and_of_what_ended(void **state)
+{
+	struct dataplane dp = {.stats = {.packets_out = 100, .bytes_out = 1000, .bytes_in = 50}};
+	const uint32_t number = 7;
+	struct nat_gateway_metrics m;
+
+	add_flow(&dp, 7, IPPROTO_UDP, FLOW_LIVE, FLOW_SNAT);
+	add_flow(&dp, 7, IPPROTO_UDP, FLOW_LIVE, FLOW_DNAT | FLOW_REPLY);
+	add_flow(&dp, 7, IPPROTO_UDP, FLOW_CLOSED, FLOW_SNAT);
+	for (unsigned i = 0; i < dp.n_flows; i++) {
+		dp.flows[i].packets = 3;
+		dp.flows[i].bytes = 40 + i;
+	}
+	assert_int_equal(nat_gateway_metrics(&dp, &number, 1, &m, NULL), 0);
+	assert_int_equal(m.PacketsOutToDestination, 103);
+	assert_int_equal(m.BytesInFromSource, 1040);
+	assert_int_equal(m.PacketsInFromDestination, 3);
+	assert_int_equal(m.BytesOutToSource, 91);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kernel_failure_names_the_gateway),
 		cmocka_unit_test(metrics_take_cloudwatch_directions),
+		cmocka_unit_test(packets_are_those_of_live_flows_and_of_what_ended),
 		cmocka_unit_test(active_connections_are_live_tcp_openers_of_each_gateway),
 	};
 
