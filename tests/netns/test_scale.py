@@ -46,7 +46,7 @@ def map_entries(d):
     counts = {}
     for path in sorted((d.run_dir / "bpf").rglob("*")):
         if path.name in ("flows", "drops", "nat_stats", "config", "scratch", "group_rules",
-                         "acl_rules") or not path.is_file():
+                         "acl_rules", "rule_hits") or not path.is_file():
             continue
         r = subprocess.run(["bpftool", "-j", "map", "dump", "pinned", str(path)],
                            capture_output=True, text=True, check=False)
@@ -59,7 +59,7 @@ def state(d):
     return {
         "namespace files": len(list((d.run_dir / "ns").iterdir())),
         "links": links(d),
-        "mounts": open("/proc/self/mountinfo").read().count("\n"),
+        "mounts": open("/proc/self/mountinfo").read().count(f" {d.run_dir}"),
         "processes": processes(d),
         "sandbox directories": len(list((d.run_dir / "sandboxes").iterdir()))
         if (d.run_dir / "sandboxes").exists() else 0,
