@@ -93,11 +93,11 @@ enum drop_reason {
 /* ---- configuration, one element, mmapable: stores are atomic and seen at once ---- */
 
 struct dp_config {
-	__u64 clock_offset_ns;	/* virtual time = CLOCK_MONOTONIC + this */
-	__u32 generation;	/* routes and ACLs: older flows walk again */
-	__u32 group_generation; /* group rules: older untracked flows walk again */
-	__u32 service_ifindex;	/* the service namespace's first foot */
-	__u32 reserved;
+	__u64 clock_offset_ns;	 /* virtual time = CLOCK_MONOTONIC + this */
+	__u32 generation;	 /* routes and ACLs: older flows walk again */
+	__u32 group_generation;	 /* group rules: older untracked flows walk again */
+	__u32 service_ifindex;	 /* the service namespace's first foot */
+	__u32 linklocal_packets; /* a second and interface; 0: LINKLOCAL_PACKETS */
 };
 
 /* ---- enis: HASH, interface index -> struct eni ---- */

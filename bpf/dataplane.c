@@ -374,6 +374,11 @@ uint64_t dataplane_clock_offset(const struct dataplane *dp)
 	return __atomic_load_n(&config(dp)->clock_offset_ns, __ATOMIC_ACQUIRE);
 }
 
+void dataplane_set_linklocal(struct dataplane *dp, uint32_t packets)
+{
+	__atomic_store_n(&config(dp)->linklocal_packets, packets, __ATOMIC_RELEASE);
+}
+
 uint64_t dataplane_now(const struct dataplane *dp)
 {
 	struct timespec ts;

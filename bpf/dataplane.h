@@ -81,6 +81,8 @@ struct rules_pair dataplane_acl_rules(const struct dataplane *dp, uint32_t acl);
 void dataplane_bump_generation(struct dataplane *dp);
 void dataplane_bump_group_generation(struct dataplane *dp);
 void dataplane_set_service(struct dataplane *dp, uint32_t ifindex);
+/* Packets a second that an interface may send to link-local services; 0: LINKLOCAL_PACKETS. */
+void dataplane_set_linklocal(struct dataplane *dp, uint32_t packets);
 
 /* Virtual time in ns, and moving it forward. */
 uint64_t dataplane_now(const struct dataplane *dp);

@@ -236,7 +236,8 @@ static __always_inline void flow_tell(struct walk *w, const struct flow *f)
 
 /* What goes to the VPC's resolver: counted against the allowance, and answered here where the
  * answer is held. 0: it goes on its way; else the reason, or ACTION_REPLY. */
-static __always_inline int inspect_query(struct __sk_buff *skb, struct walk *w, int *action)
+static __always_inline int inspect_query(struct __sk_buff *skb, struct walk *w,
+					 const struct dp_config *cfg, int *action)
 {
 	const __u32 l4 = ETH_LEN + (w->key.family == AF_INET6 ? sizeof(struct ipv6hdr)
 							      : sizeof(struct iphdr));
@@ -248,7 +249,8 @@ static __always_inline int inspect_query(struct __sk_buff *skb, struct walk *w, 
 	reason = self_load(w);
 	if (reason || !is_resolver(w, &w->key.daddr))
 		return reason;
-	reason = linklocal_allow(w->key.ifindex, w->now);
+	reason = linklocal_allow(w->key.ifindex, w->now,
+				 *(volatile const __u32 *)&cfg->linklocal_packets);
 	if (reason || w->key.protocol != IPPROTO_UDP || w->is.l4_offset != l4 ||
 	    !is_own_address(w, &w->key.saddr))
 		return reason;
@@ -276,7 +278,7 @@ static __always_inline int judge(struct __sk_buff *skb, struct walk *w, int *act
 		if (reason)
 			return reason;
 	}
-	reason = inspect_query(skb, w, action);
+	reason = inspect_query(skb, w, cfg, action);
 	if (reason)
 		return reason == ACTION_REPLY ? DROP_NONE : reason;
 	f = flow_find(w);

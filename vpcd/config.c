@@ -27,6 +27,8 @@ static const char help[] =
 	"  --max-flows N        entries of the flow table, two a flow (default 262144)\n"
 	"  --flow-quota N       flows that one interface may have open (default 65536)\n"
 	"  --max-interfaces N   (default 8192)\n"
+	"  --linklocal-packets N  that an interface may send a second to the resolver (default "
+	"1024)\n"
 	"  --pool N             namespaces kept ready for the next sandboxes (default 0)\n"
 	"  --lab-clock          let `vpcctl clock advance` move the network's time forward\n"
 	"  --log-level LEVEL    error, warn, info or debug (default info)\n"
@@ -50,6 +52,7 @@ enum option_id {
 	OPT_MAX_FLOWS,
 	OPT_FLOW_QUOTA,
 	OPT_MAX_INTERFACES,
+	OPT_LINKLOCAL_PACKETS,
 	OPT_POOL,
 	OPT_LAB_CLOCK,
 	OPT_LOG_LEVEL,
@@ -70,6 +73,7 @@ static const struct option options[] = {
 	{"max-flows", required_argument, NULL, OPT_MAX_FLOWS},
 	{"flow-quota", required_argument, NULL, OPT_FLOW_QUOTA},
 	{"max-interfaces", required_argument, NULL, OPT_MAX_INTERFACES},
+	{"linklocal-packets", required_argument, NULL, OPT_LINKLOCAL_PACKETS},
 	{"pool", required_argument, NULL, OPT_POOL},
 	{"lab-clock", no_argument, NULL, OPT_LAB_CLOCK},
 	{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
@@ -169,6 +173,8 @@ static int set_option(struct config *c, int opt, const char *v, struct err *e)
 		return set_number(&c->flow_quota, "flow-quota", v, 1, 1u << 26, e);
 	case OPT_MAX_INTERFACES:
 		return set_number(&c->max_interfaces, "max-interfaces", v, 16, 1u << 20, e);
+	case OPT_LINKLOCAL_PACKETS:
+		return set_number(&c->linklocal_packets, "linklocal-packets", v, 1, UINT32_MAX, e);
 	case OPT_POOL:
 		return set_number(&c->namespace_pool, "pool", v, 0, 4096, e);
 	case OPT_LAB_CLOCK:

@@ -57,6 +57,8 @@ static int open_network(struct daemon *d, struct err *e)
 	if (!rc)
 		rc = dataplane_open(&dp_cfg, &d->dp, e);
 	if (!rc)
+		dataplane_set_linklocal(d->dp, d->cfg.linklocal_packets);
+	if (!rc)
 		rc = names_open(d->dp, &d->names, e);
 	if (!rc) {
 		fabric_cfg.prog_fd = dataplane_eni_prog(d->dp);

@@ -33,7 +33,7 @@ struct dns_scratch {
 	struct dns_key key;
 	__u8 pad[4]; /* so that the name is aligned */
 	__u8 query[DNS_QUERY_MAX + 128];
-	__u8 tail[DNS_BODY_MAX + 16]; /* answer, then OPT */
+	__u8 tail[512]; /* answer, then OPT, then zeros */
 };
 
 struct {
@@ -54,10 +54,13 @@ struct dns_packet {
 	__u8 ipv6, edns, dnssec_ok;
 };
 
+/* In a register, where every verifier sees it: older ones forget what comparisons told them. */
+#define DNS_BOUND(v, mask) asm volatile("%0 &= %1" : "+r"(v) : "i"(mask))
+
 /* ---- the allowance ---- */
 
 /* 0: within it; DROP_LINKLOCAL_ALLOWANCE: above. A window is a second of virtual time. */
-static __always_inline int linklocal_allow(__u32 ifindex, __u64 now)
+static __always_inline int linklocal_allow(__u32 ifindex, __u64 now, __u32 limit)
 {
 	struct linklocal *l = bpf_map_lookup_elem(&linklocal, &ifindex), fresh = {};
 	__u64 second = now / 1000000000, was;
@@ -72,7 +75,7 @@ static __always_inline int linklocal_allow(__u32 ifindex, __u64 now)
 	if (was >> 32 != (second & 0xffffffff))
 		__sync_val_compare_and_swap(&l->window, was, second << 32);
 	was = __sync_fetch_and_add(&l->window, 1);
-	if ((__u32)was < LINKLOCAL_PACKETS)
+	if ((__u32)was < (limit ? limit : LINKLOCAL_PACKETS))
 		return DROP_NONE;
 	__sync_fetch_and_add(&l->exceeded, 1);
 	return DROP_LINKLOCAL_ALLOWANCE;
@@ -208,7 +211,7 @@ static __always_inline void dns_build_tail(struct dns_scratch *s, struct dns_pac
 	__u32 at = a->len & (DNS_BODY_MAX - 1);
 
 	__builtin_memcpy(s->tail, a->body, DNS_BODY_MAX);
-	__builtin_memset(s->tail + DNS_BODY_MAX, 0, sizeof(s->tail) - DNS_BODY_MAX);
+	__builtin_memset(s->tail + DNS_BODY_MAX, 0, 16);
 	p->new_len = at;
 	if (!p->edns)
 		return;
@@ -233,22 +236,29 @@ static __always_inline int dns_write_message(struct __sk_buff *skb, struct dns_s
 			    bpf_htons(p->edns)};
 	__be16 old_header[6] = {}, new_header[6] = {};
 	__u32 check = p->udp + 6, message = p->udp + sizeof(struct udphdr);
-	__u32 old_len = p->old_len, new_len = p->new_len;
+	__u64 old_len = p->old_len, new_len = p->new_len, at, from, to, stored;
 	__be16 was = bpf_htons(sizeof(struct udphdr) + p->len);
 	__be16 is = bpf_htons(sizeof(struct udphdr) + p->end + new_len);
 	__s64 sum;
 
 	if (old_len > 252 || !new_len || new_len > DNS_BODY_MAX + DNS_OPT_LEN)
 		return DNS_MISS;
+	at = p->end;
+	from = old_len + 3;
+	to = new_len + 3;
+	stored = new_len - 1;
+	DNS_BOUND(at, 0xff);
+	DNS_BOUND(from, 0xfc);
+	DNS_BOUND(to, 0x1fc);
+	DNS_BOUND(stored, 0x1ff);
 	__builtin_memcpy(old_header, s->query + 2, 10);
 	__builtin_memcpy(new_header, header, 10);
 	if (bpf_skb_change_tail(skb, message + p->end + new_len, 0))
 		return DNS_MISS;
 	bpf_skb_store_bytes(skb, message + 2, header, 10, 0);
-	bpf_skb_store_bytes(skb, message + p->end, s->tail, new_len, 0);
+	bpf_skb_store_bytes(skb, message + p->end, s->tail, stored + 1, 0);
 	bpf_skb_store_bytes(skb, p->udp + 4, &is, sizeof(is), 0);
-	sum = bpf_csum_diff((__be32 *)(s->query + (p->end & (DNS_QUERY_MAX - 1))),
-			    (old_len + 3) & 0xfc, (__be32 *)s->tail, (new_len + 3) & 0x1fc, 0);
+	sum = bpf_csum_diff((__be32 *)(s->query + at), from, (__be32 *)s->tail, to, 0);
 	bpf_l4_csum_replace(skb, check, 0, dns_turn(sum, p->end), BPF_F_MARK_MANGLED_0);
 	sum = bpf_csum_diff((__be32 *)old_header, 12, (__be32 *)new_header, 12, 0);
 	bpf_l4_csum_replace(skb, check, 0, sum, BPF_F_MARK_MANGLED_0);
@@ -322,13 +332,16 @@ __noinline int dns_answer_here(struct __sk_buff *skb, __u32 vpc)
 	const struct dns_value *a;
 	struct dns_packet p = {};
 	struct linklocal *l;
+	__u64 len;
 
 	if (!s || dns_find_message(skb, &p))
 		return DNS_MISS;
 	if (p.len < DNS_HEADER + 5 || p.len > DNS_QUERY_MAX)
 		return DNS_MISS;
 	__builtin_memset(s->query, 0, sizeof(s->query));
-	if (bpf_skb_load_bytes(skb, p.udp + sizeof(struct udphdr), s->query, p.len) ||
+	len = p.len - 1;
+	DNS_BOUND(len, DNS_QUERY_MAX - 1);
+	if (bpf_skb_load_bytes(skb, p.udp + sizeof(struct udphdr), s->query, len + 1) ||
 	    dns_read_query(s, &p))
 		return DNS_MISS;
 	s->key.vpc = vpc;
