@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "api/request.h"
-#include "model/topology.h"
 
 #define LIMIT_MAX 1000
 
@@ -117,6 +116,8 @@ void get_objects(struct request *rq)
 	struct json *out, *items;
 	const char *last = NULL;
 
+	bool hits = k->kind == KIND_SECURITY_GROUP_RULE && hits_read(rq);
+
 	if (!check_filters(rq, k))
 		return;
 	if (limit_text && (limit < 1 || limit > LIMIT_MAX)) {
@@ -133,6 +134,8 @@ void get_objects(struct request *rq)
 	for (size_t n = 0; o; o = model_next(request_model(rq), o)) {
 		struct json *j = object_to_json(request_model(rq), o);
 
+		if (hits)
+			hits_add(rq, o, j);
 		if (!passes(rq, k, j)) {
 			json_free(j);
 			continue;
@@ -164,6 +167,8 @@ void get_object(struct request *rq)
 	j = object_to_json(request_model(rq), o);
 	if (h->figures)
 		h->figures(h->arg, o, j);
+	if (hits_read(rq))
+		hits_add(rq, o, j);
 	succeed(rq, 200, j);
 }
 
@@ -281,98 +286,4 @@ void get_resolve(struct request *rq)
 	o = path_object(rq, k, rq->segments[2]);
 	if (o)
 		succeed(rq, 200, object_to_json(request_model(rq), o));
-}
-
-/* ---- security group rules, as people write them ---- */
-
-/* A rule's text or spec as a spec of its own. */
-static struct json *rule_spec(const struct json *rule, struct err *e)
-{
-	struct json *spec = NULL;
-
-	if (json_type(rule) == JSON_OBJECT)
-		return json_copy(rule);
-	if (!json_str(rule)) {
-		err_set(e, -EINVAL, "InvalidParameterValue", "Rules",
-			"a rule is a text (\"tcp 80 from 0.0.0.0/0\") or an object");
-		return NULL;
-	}
-	return rule_parse(json_str(rule), &spec, e) ? NULL : spec;
-}
-
-static int create_rule(struct txn *t, const struct object *group, struct json *spec,
-		       struct json *items, struct err *e)
-{
-	const struct object *o;
-	int rc;
-
-	json_set_str(spec, "GroupId", group->id);
-	rule_settle(txn_model(t), AS_CONST(security_group, group)->vpc_id, spec);
-	rc = txn_create(t, kinds[KIND_SECURITY_GROUP_RULE], spec,
-			AS_CONST(security_group, group)->vpc_id, &o, e);
-	if (!rc)
-		json_append(items, object_to_json(txn_model(t), o));
-	return rc;
-}
-
-static int delete_rule(struct txn *t, const struct object *group, struct json *spec,
-		       struct json *items, struct err *e)
-{
-	const struct object *o;
-	int rc = rule_find(txn_model(t), group, spec, &o, e);
-
-	if (rc)
-		return rc;
-	json_append(items, object_to_json(txn_model(t), o));
-	return txn_delete(t, o->id, e);
-}
-
-static void change_rules(struct request *rq, unsigned status,
-			 int (*change)(struct txn *, const struct object *, struct json *,
-				       struct json *, struct err *))
-{
-	const struct object *group = path_object(rq, kinds[KIND_SECURITY_GROUP], rq->segments[2]);
-	cleanup_json struct json *body = NULL;
-	struct json *items, *out;
-	struct txn *t;
-	struct err e;
-	int rc = 0;
-
-	if (!group || !body_json(rq, &body))
-		return;
-	if (json_type(json_get(body, "Rules")) != JSON_ARRAY || json_len(body) != 1) {
-		fail_with(rq, 400, "InvalidParameterValue", "the body is {\"Rules\": [...]}");
-		return;
-	}
-	t = change_begin(rq);
-	if (!t)
-		return;
-	items = json_new_arr();
-	json_for_each (rule, json_get(body, "Rules")) {
-		cleanup_json struct json *spec = rule_spec(rule, &e);
-
-		rc = spec ? change(t, group, spec, items, &e) : -EINVAL;
-		if (rc)
-			break;
-	}
-	if (rc) {
-		fail(rq, &e);
-		json_free(items);
-		txn_abort(t);
-		return;
-	}
-	out = json_new_obj();
-	json_set(out, "Items", items);
-	succeed(rq, status, out);
-	change_end(rq, t, nothing_more, NULL);
-}
-
-void post_rules(struct request *rq)
-{
-	change_rules(rq, is_dry_run(rq) ? 200 : 201, create_rule);
-}
-
-void delete_rules(struct request *rq)
-{
-	change_rules(rq, 200, delete_rule);
 }

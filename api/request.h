@@ -133,6 +133,16 @@ void get_sandbox_logs(struct request *rq);
 void get_sandbox_capture(struct request *rq);
 void post_trace(struct request *rq);
 
+/* Reads the counters of rules: may hits_add show them? */
+bool hits_read(const struct request *rq);
+/* "Rules" with their hits of a group or an ACL; "Hits" of a rule. As of the last hits_read. */
+void hits_add(const struct request *rq, const struct object *o, struct json *out);
+void post_acl_entries(struct request *rq);
+void delete_acl_entries(struct request *rq);
+void post_routes(struct request *rq);
+void delete_routes(struct request *rq);
+void post_peering_accept(struct request *rq);
+void post_peering_reject(struct request *rq);
 void post_rules(struct request *rq);
 void delete_rules(struct request *rq);
 void get_objects(struct request *rq);

@@ -55,9 +55,12 @@ extern const struct command kind_commands[]; /* vpcctl <kind> <verb>, kind_cmd.c
 
 /* By name or alias; NULL: none. */
 const struct command *command_find(const struct command *table, const char *name);
+/* A verb that a kind has; NULL: none. */
+const struct command *verb_find(const struct kind *k, const char *name);
 
 /* Options that many commands have. */
-extern const struct opt global_opts[], list_opts[], change_opts[], wait_opts[], sg_rule_opts[];
+extern const struct opt global_opts[], list_opts[], change_opts[], wait_opts[], sg_rule_opts[],
+	acl_entry_opts[];
 
 /* A command's option tables with a kind's fields and the global ones behind them; fields: what
  * kind_opts() gave, or NULL. */
@@ -71,6 +74,9 @@ void kind_opts_free(struct opt *o);
 char *kebab(const char *field);
 /* The field whose kebab-case or own spelling this is; NULL: none. */
 const struct field *kind_field(const struct kind *k, const char *text);
+
+/* One object as `show` prints it: its rules, entries or routes as a table beneath. */
+void show_object(struct cli *c, struct json *obj);
 
 void help_main(void);
 void help_command(const struct kind *k, const struct command *cmd);
@@ -118,6 +124,15 @@ int cmd_help(struct cli *c);
 int cmd_capture(struct cli *c);
 int cmd_graph(struct cli *c);
 int cmd_trace(struct cli *c);
+int cmd_acl_allow(struct cli *c);
+int cmd_acl_deny(struct cli *c);
+int cmd_acl_remove(struct cli *c);
+int cmd_rtb_add_route(struct cli *c);
+int cmd_rtb_set_route(struct cli *c);
+int cmd_rtb_delete_route(struct cli *c);
+int cmd_pcx_accept(struct cli *c);
+int cmd_pcx_reject(struct cli *c);
+int cmd_sg_unused(struct cli *c);
 int cmd_sg_allow(struct cli *c);
 int cmd_sg_revoke(struct cli *c);
 

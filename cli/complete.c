@@ -185,7 +185,7 @@ static void complete_kind(struct cli *c, int n, char **words)
 				offer(cmd->name, words[1]);
 		return;
 	}
-	verb = command_find(kind_commands, words[1]);
+	verb = verb_find(c->kind, words[1]);
 	if (verb)
 		complete_command(c, verb, n - 1, words + 1);
 }

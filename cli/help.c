@@ -122,7 +122,7 @@ void help_kind(const struct kind *k)
 	       k->help, k->plural, k->short_name ? ", " : "", k->short_name ? k->short_name : "");
 	for (const struct command *cmd = kind_commands; cmd->name; cmd++)
 		if (!cmd->only || cmd->only == k->kind)
-			printf("  %-8s %s\n", cmd->name, cmd->help);
+			printf("  %-12s %s\n", cmd->name, cmd->help);
 	printf("\nFields: vpcctl explain %s\nExample: vpcctl %s create %s\n", k->name, k->name,
 	       create_examples[k->kind]);
 }
@@ -139,7 +139,7 @@ int cmd_help(struct cli *c)
 	} else if (cmd) {
 		help_command(NULL, cmd);
 	} else if (k && c->args.n_pos > 1) {
-		verb = command_find(kind_commands, c->args.pos[1]);
+		verb = verb_find(k, c->args.pos[1]);
 		if (!verb)
 			return cli_usage(c, "no verb %s for %s", c->args.pos[1], k->plural);
 		help_command(k, verb);

@@ -133,7 +133,7 @@ static int kind_show(struct cli *c)
 		if (!as_array) {
 			if (json_len(all) && c->out.format <= OUTPUT_WIDE && !c->out.quiet)
 				putchar('\n');
-			output_object(&c->out, obj, c->kind->id_field);
+			show_object(c, obj);
 		}
 		json_append(all, obj);
 	}
@@ -312,6 +312,38 @@ const struct command kind_commands[] = {
 	{"revoke", NULL, "GROUP [RULE…]", "Take rules away from a group",
 	 "revoke db \"tcp 5432 from orders\"", cmd_sg_revoke, {sg_rule_opts, change_opts}, .complete = "kind",
 	 .only = KIND_SECURITY_GROUP},
+	{"unused", NULL, "[GROUP…]", "List rules that never decided", "unused", cmd_sg_unused,
+	 {list_opts}, .complete = "kind", .only = KIND_SECURITY_GROUP},
+	{"allow", NULL, "ACL NUMBER PROTO [PORT] from|to CIDR", "Add an entry that allows",
+	 "allow strict 100 tcp 443 from 10.0.0.0/8", cmd_acl_allow, {acl_entry_opts, change_opts},
+	 .complete = "kind", .only = KIND_NETWORK_ACL},
+	{"deny", NULL, "ACL NUMBER PROTO [PORT] from|to CIDR", "Add an entry that denies",
+	 "deny strict 90 all from 203.0.113.0/24", cmd_acl_deny, {acl_entry_opts, change_opts},
+	 .complete = "kind", .only = KIND_NETWORK_ACL},
+	{"remove", NULL, "ACL NUMBER in|out", "Remove an entry", "remove strict 100 in", cmd_acl_remove,
+	 {change_opts}, .complete = "kind", .only = KIND_NETWORK_ACL},
+	{"add-route", NULL, "TABLE DESTINATION TARGET", "Add a route", "add-route private 0.0.0.0/0 nat",
+	 cmd_rtb_add_route, {change_opts}, .complete = "kind", .only = KIND_ROUTE_TABLE},
+	{"set-route", "replace-route", "TABLE DESTINATION TARGET", "Change a route's target",
+	 "set-route private 10.0.0.0/16 firewall", cmd_rtb_set_route, {change_opts}, .complete = "kind",
+	 .only = KIND_ROUTE_TABLE},
+	{"delete-route", NULL, "TABLE DESTINATION", "Delete a route", "delete-route private 0.0.0.0/0",
+	 cmd_rtb_delete_route, {change_opts}, .complete = "kind", .only = KIND_ROUTE_TABLE},
+	{"accept", NULL, "CONNECTION…", "Accept a request", "accept shop-data", cmd_pcx_accept,
+	 {change_opts}, .complete = "kind", .only = KIND_VPC_PEERING_CONNECTION},
+	{"reject", NULL, "CONNECTION…", "Reject a request", "reject shop-data", cmd_pcx_reject,
+	 {change_opts}, .complete = "kind", .only = KIND_VPC_PEERING_CONNECTION},
 	{0},
 };
 /* clang-format on */
+
+const struct command *verb_find(const struct kind *k, const char *name)
+{
+	for (const struct command *cmd = kind_commands; cmd->name; cmd++) {
+		const struct command one[] = {*cmd, {0}};
+
+		if ((!cmd->only || cmd->only == k->kind) && command_find(one, name))
+			return cmd;
+	}
+	return NULL;
+}

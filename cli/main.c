@@ -275,8 +275,8 @@ static int kind_run(struct cli *c, int argc, char **argv)
 		help_kind(c->kind);
 		return EXIT_DONE;
 	}
-	c->command = command_find(kind_commands, verb ? verb : "list");
-	if (!c->command || (c->command->only && c->command->only != c->kind->kind))
+	c->command = verb_find(c->kind, verb ? verb : "list");
+	if (!c->command)
 		return cli_fail(c, EXIT_USAGE, "no verb %s for %s: see `vpcctl %s --help`", verb,
 				c->kind->plural, c->kind->name);
 	return verb ? command_run(c, argc - 1, argv + 1) : command_run(c, argc, argv);

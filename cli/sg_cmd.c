@@ -7,12 +7,13 @@
 #include "lib/buf.h"
 
 const struct opt sg_rule_opts[] = {
-	{"from", 0, OPT_VALUE, "PEER", "CIDR or group that may send; repeatable", "security-group"},
-	{"to", 0, OPT_VALUE, "PEER", "CIDR or group that may be sent to; repeatable",
-	 "security-group"},
-	{"tcp", 0, OPT_VALUE, "PORT[-PORT]", "TCP; repeatable", NULL},
-	{"udp", 0, OPT_VALUE, "PORT[-PORT]", "UDP; repeatable", NULL},
+	{"from", 0, OPT_VALUE, "PEER",
+	 "who may send: CIDR, group, vpc/group or pl:PREFIX-LIST; repeatable", "security-group"},
+	{"to", 0, OPT_VALUE, "PEER", "who may be sent to, likewise; repeatable", "security-group"},
+	{"tcp", 0, OPT_MAYBE, "PORT[-PORT]", "TCP, all ports or some; repeatable", NULL},
+	{"udp", 0, OPT_MAYBE, "PORT[-PORT]", "UDP, all ports or some; repeatable", NULL},
 	{"icmp", 0, OPT_MAYBE, "TYPE[/CODE]", "ICMP, all or one type", NULL},
+	{"icmpv6", 0, OPT_MAYBE, "TYPE[/CODE]", "ICMPv6, all or one type", NULL},
 	{"proto", 0, OPT_VALUE, "N", "another protocol by number", NULL},
 	{"all", 0, OPT_FLAG, NULL, "all traffic", NULL},
 	{0},
@@ -20,7 +21,7 @@ const struct opt sg_rule_opts[] = {
 
 static bool is_protocol(const char *option)
 {
-	static const char *const names[] = {"tcp", "udp", "icmp", "proto", "all"};
+	static const char *const names[] = {"tcp", "udp", "icmp", "icmpv6", "proto", "all"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (!strcmp(option, names[i]))
@@ -60,8 +61,8 @@ static int rules_from_options(struct cli *c, struct json *rules)
 	if (protocols != peers)
 		return cli_usage(c, protocols
 					    ? "whom? add --from PEER or --to PEER"
-					    : "what? add --tcp PORT, --udp PORT, --icmp, --proto N "
-					      "or --all");
+					    : "what? add --tcp PORT, --udp PORT, --icmp, --icmpv6, "
+					      "--proto N or --all");
 	return 0;
 }
 

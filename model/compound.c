@@ -225,7 +225,8 @@ static int record_member(const struct field *f, const struct json *m, void *base
 
 	if (!member)
 		return fields_refuse_unknown(f->fields, json_key(m), f->name, e);
-	if (json_type(m) == JSON_NULL)
+	/* What was read may be written back: what is computed in it is ignored. */
+	if (json_type(m) == JSON_NULL || (member->flags & COMPUTED))
 		return 0;
 	return value_parse(member, m, field_at(member, base), e) ? err_within(e, member->name) : 0;
 }

@@ -45,6 +45,7 @@ struct route {
 	char *vpc_peering_connection_id;
 	char *network_interface_id;
 	char *instance_id;
+	char *state; /* "State": computed where it is printed (model_route_active), never stored */
 };
 
 struct route_table {

@@ -53,6 +53,16 @@ void fault_format(struct load *l, const char *pointer, const char *tail, bool ke
 bool value_is_type(struct load *l, const struct json *j, enum json_type type, const char *pointer,
 		   const char *tail);
 
+/* What a route may lead to, in the order in which names are looked up. */
+#define N_ROUTE_TARGETS 6
+extern const struct route_target_kind {
+	enum kind_id kind;
+	const char *field; /* of a route */
+	bool of_vpc;	   /* names are looked up in the table's VPC */
+} route_targets[N_ROUTE_TARGETS];
+/* Sets the field of a route's record that a destination belongs to. */
+void route_set_destination(struct json *record, const char *text);
+
 /* Shorthands of the file become the kinds' own records (topology_short.c). Routes once all names
  * are known. */
 void expand_routes(struct load *l, struct entry *e);

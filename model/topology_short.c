@@ -14,11 +14,7 @@
 /* ---- routes ---- */
 
 /* What a target may be, in the order in which names are looked up. */
-static const struct {
-	enum kind_id kind;
-	const char *field;
-	bool of_vpc;
-} targets[] = {
+const struct route_target_kind route_targets[N_ROUTE_TARGETS] = {
 	{KIND_INTERNET_GATEWAY, "GatewayId", true},
 	{KIND_EGRESS_ONLY_INTERNET_GATEWAY, "EgressOnlyInternetGatewayId", true},
 	{KIND_NAT_GATEWAY, "NatGatewayId", true},
@@ -32,17 +28,19 @@ static const char *target_field(struct load *l, const char *target, const char *
 {
 	const struct object *found;
 
-	for (size_t i = 0; i < ARRAY_SIZE(targets); i++)
-		if (entry_find(l, targets[i].kind, target, targets[i].of_vpc ? vpc : NULL))
-			return targets[i].field;
-	for (size_t i = 0; i < ARRAY_SIZE(targets); i++)
-		if (kind_of_id(target) == kinds[targets[i].kind] ||
-		    !model_resolve(txn_model(l->t), targets[i].kind, target, NULL, &found, NULL))
-			return targets[i].field;
+	for (size_t i = 0; i < N_ROUTE_TARGETS; i++)
+		if (entry_find(l, route_targets[i].kind, target,
+			       route_targets[i].of_vpc ? vpc : NULL))
+			return route_targets[i].field;
+	for (size_t i = 0; i < N_ROUTE_TARGETS; i++)
+		if (kind_of_id(target) == kinds[route_targets[i].kind] ||
+		    !model_resolve(txn_model(l->t), route_targets[i].kind, target, NULL, &found,
+				   NULL))
+			return route_targets[i].field;
 	return NULL;
 }
 
-static void set_destination(struct json *record, const char *text)
+void route_set_destination(struct json *record, const char *text)
 {
 	struct cidr c;
 
@@ -93,7 +91,7 @@ static struct json *route_record(struct load *l, struct entry *e, const struct j
 	if (!field)
 		return NULL;
 	record = json_new_obj();
-	set_destination(record, to);
+	route_set_destination(record, to);
 	if (strcmp(target, "local"))
 		json_set_str(record, field, target);
 	else

@@ -32,6 +32,8 @@ static const struct field route_fields[] = {
 	    .oneof = "target", .flags = WEAK, .help = "Network interface"),
 	REF(route, instance_id, "InstanceId", KIND_INSTANCE, .oneof = "target", .flags = WEAK,
 	    .help = "Instance, by its primary interface"),
+	FIELD(route, state, "State", .flags = COMPUTED,
+	      .help = "active, or blackhole: its target is gone or carries nothing"),
 	{0},
 };
 const struct field elem_route = {

@@ -118,9 +118,25 @@ const struct route_table *model_gateway_route_table(const struct model *m, const
 			find_referrer(m, gateway_id, KIND_ROUTE_TABLE, has_gateway, gateway_id));
 }
 
+/* What leads to the VPC itself by its own block is implied. */
+static void drop_implied(struct route_table *rtb, const struct vpc *v)
+{
+	struct route *r = rtb->routes.v;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < rtb->routes.n; i++)
+		if (r[i].local && (vpc_has_block(v, &r[i].destination) ||
+				   vpc_has_block(v, &r[i].ipv6_destination)))
+			value_clear(&elem_route, &r[i]);
+		else
+			r[kept++] = r[i];
+	rtb->routes.n = kept;
+}
+
 static int check(struct txn *t, const struct object *old, struct object *new, struct err *e)
 {
-	const struct route_table *rtb = AS(route_table, new), *before = AS_CONST(route_table, old);
+	struct route_table *rtb = AS(route_table, new);
+	const struct route_table *before = AS_CONST(route_table, old);
 	const struct vpc *v = AS_CONST(vpc, model_get(txn_model(t), rtb->vpc_id));
 	int rc = route_table_size_check(t, rtb, NULL, "Routes", e);
 
@@ -128,6 +144,8 @@ static int check(struct txn *t, const struct object *old, struct object *new, st
 		rc = association_check(t, rtb, e);
 	for (size_t i = 0; !rc && v && i < rtb->routes.n; i++)
 		rc = one_check(t, rtb, before, v, i, e);
+	if (!rc && v)
+		drop_implied(rtb, v);
 	return rc;
 }
 
