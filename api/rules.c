@@ -47,6 +47,8 @@ static void add_group_rule(void *arg, const struct object *o)
 	json_set_str(j, "Rule", text);
 	json_set_str(j, "Description", r->description);
 	json_set_num(j, "Hits", hits_of(g->rq, o->id));
+	if (security_group_rule_is_stale(request_model(g->rq), r))
+		json_set_bool(j, "Stale", true);
 	json_append(g->out, j);
 }
 

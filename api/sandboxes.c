@@ -32,6 +32,18 @@ static const char *eni_of(const struct object *o)
 	return o->kind->kind == KIND_FUNCTION ? AS_CONST(function, o)->network_interface_id : NULL;
 }
 
+static void add_ipv6(const struct list *addresses, struct json *out)
+{
+	struct json *all = json_new_arr();
+	char text[IP_STRLEN];
+
+	for (size_t i = 0; i < addresses->n; i++)
+		json_append(all,
+			    json_new_str(ip_format((const struct ip *)addresses->v + i, text)));
+	json_set_str(out, "Ipv6Address", json_str(json_at(all, 0)));
+	json_set(out, "Ipv6Addresses", all);
+}
+
 static void add_addresses(const struct model *m, const struct object *o, struct json *out)
 {
 	const char *id = eni_of(o);
@@ -43,11 +55,17 @@ static void add_addresses(const struct model *m, const struct object *o, struct 
 		ip_format(&AS_CONST(internet_host, o)->address, text);
 		json_set_str(out, "PrivateIpAddress", text);
 		json_set_str(out, "PublicIp", text);
+		if (ip_is_set(&AS_CONST(internet_host, o)->ipv6_address))
+			add_ipv6(&(struct list){1,
+						(void *)&AS_CONST(internet_host, o)->ipv6_address},
+				 out);
 	}
 	if (eni) {
 		ip_format(&AS_CONST(network_interface, eni)->private_ip_address, text);
 		json_set_str(out, "PrivateIpAddress", text);
 		json_set_str(out, "SubnetId", AS_CONST(network_interface, eni)->subnet_id);
+		if (AS_CONST(network_interface, eni)->ipv6_addresses.n)
+			add_ipv6(&AS_CONST(network_interface, eni)->ipv6_addresses, out);
 		json_set_str(out, "VpcId", model_object_vpc(m, eni));
 	}
 	if (eip)

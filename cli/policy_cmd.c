@@ -173,7 +173,7 @@ int cmd_pcx_reject(struct cli *c)
 /* ---- unused rules ---- */
 
 /* The rules of a group that never decided, each with its group and direction. */
-static void add_unused(const struct json *group, struct json *rows)
+static void add_unused(const struct json *group, const char *label, struct json *rows)
 {
 	json_for_each (rule, json_get(group, "Rules")) {
 		struct json *row;
@@ -181,8 +181,7 @@ static void add_unused(const struct json *group, struct json *rows)
 		if (json_num(json_get(rule, "Hits")) > 0)
 			continue;
 		row = json_new_obj();
-		json_set_str(row, "GroupName", json_str(json_get(group, "GroupName")));
-		json_set_str(row, "VpcId", json_str(json_get(group, "VpcId")));
+		json_set_str(row, "Group", label);
 		json_set_str(row, "Direction",
 			     json_bool(json_get(rule, "IsEgress")) ? "egress" : "ingress");
 		json_set_str(row, "Rule", json_str(json_get(rule, "Rule")));
@@ -202,16 +201,28 @@ static int group_get(struct cli *c, const char *name, struct json **ret)
 	return client_get(c, buf_str(&path), ret);
 }
 
-static int unused_of(struct cli *c, const char *name, struct json *rows)
+/* "shop/web", since groups of different VPCs may have one name. */
+static void label_add(const struct json *vpcs, const struct json *group, struct buf *b)
+{
+	json_for_each (v, json_get(vpcs, "Items"))
+		if (!strcmp(json_str(json_get(v, "VpcId")), json_str(json_get(group, "VpcId"))) &&
+		    json_str(json_get(v, "Name")))
+			buf_printf(b, "%s/", json_str(json_get(v, "Name")));
+	buf_puts(b, json_str(json_get(group, "GroupName")));
+}
+
+static int unused_of(struct cli *c, const struct json *vpcs, const char *name, struct json *rows)
 {
 	cleanup_json struct json *group = NULL;
+	cleanup_buf struct buf label = {0};
 	int r = group_get(c, name, &group);
 
 	if (r)
 		return r;
 	if (!json_get(group, "Rules"))
 		return cli_fail(c, EXIT_REFUSED, "this daemon does not count hits of rules");
-	add_unused(group, rows);
+	label_add(vpcs, group, &label);
+	add_unused(group, buf_str(&label), rows);
 	return EXIT_DONE;
 }
 
@@ -221,18 +232,17 @@ int cmd_sg_unused(struct cli *c)
 					     {"direction", "Direction", false},
 					     {"rule", "Rule", false},
 					     {"id", "SecurityGroupRuleId", false},
-					     {"description", "Description", true},
-					     {"vpc-id", "VpcId", true}};
-	cleanup_json struct json *groups = NULL, *rows = json_new_arr();
-	int r = EXIT_DONE;
+					     {"description", "Description", true}};
+	cleanup_json struct json *groups = NULL, *vpcs = NULL, *rows = json_new_arr();
+	int r = client_get(c, "/v1/vpcs", &vpcs);
 
 	for (int i = 0; !r && i < c->args.n_pos; i++)
-		r = unused_of(c, c->args.pos[i], rows);
+		r = unused_of(c, vpcs, c->args.pos[i], rows);
 	if (!r && !c->args.n_pos)
 		r = client_get(c, "/v1/security-groups", &groups);
 	json_for_each (group, json_get(groups, "Items"))
 		if (!r)
-			r = unused_of(c, json_str(json_get(group, "GroupId")), rows);
+			r = unused_of(c, vpcs, json_str(json_get(group, "GroupId")), rows);
 	if (r)
 		return r;
 	return output_rows(&c->out, rows, cols, ARRAY_SIZE(cols), "SecurityGroupRuleId")
@@ -252,6 +262,17 @@ static const struct column acl_cols[] = {
 static const struct column route_cols[] = {{"destination", "Destination", false},
 					   {"target", "Target", false},
 					   {"state", "State", false}};
+
+/* What a rule refers to may be gone, or no longer peered. */
+static void mark_stale(struct json *row)
+{
+	cleanup_buf struct buf text = {0};
+
+	if (!json_bool(json_get(row, "Stale")))
+		return;
+	buf_printf(&text, "%s (stale)", json_str(json_get(row, "Rule")));
+	json_set_str(row, "Rule", buf_str(&text));
+}
 
 static void add_direction(struct json *row)
 {
@@ -308,8 +329,10 @@ static void table_print(struct cli *c, struct json *rows)
 		output_rows(&c->out, rows, route_cols, ARRAY_SIZE(route_cols), NULL);
 		return;
 	}
-	json_for_each (row, rows)
+	json_for_each (row, rows) {
 		add_direction(row);
+		mark_stale(row);
+	}
 	by_direction(rows, sorted, false);
 	by_direction(rows, sorted, true);
 	if (c->kind->kind == KIND_SECURITY_GROUP)

@@ -62,6 +62,7 @@ int cmd_ps(struct cli *c)
 		{"kind", "Kind", false},
 		{"state", "State", false},
 		{"address", "PrivateIpAddress", false},
+		{"ipv6-addresses", "Ipv6Addresses", true},
 		{"public-ip", "PublicIp", false},
 		{"exit-code", "ExitCode", true},
 		{"pid", "Pid", false},

@@ -183,29 +183,31 @@ static const char *own_vpc(const struct model *m, const struct security_group_ru
 	return own ? AS_CONST(security_group, own)->vpc_id : NULL;
 }
 
-/* The name, where it means this group again; in another VPC "vpc/name". */
+static bool means(const struct model *m, const char *text, const char *scope_vpc,
+		  const struct object *o)
+{
+	const struct object *found;
+
+	return !model_resolve(m, o->kind->kind, text, scope_vpc, &found, NULL) && found == o;
+}
+
+/* The name within its own VPC, otherwise "vpc/name", where that means this group again. */
 static void add_group(struct buf *b, const struct model *m, const struct security_group_rule *r)
 {
-	const struct object *peer = model_get(m, r->referenced_group_id), *found;
-	const struct object *vpc = peer ? model_get(m, model_object_vpc(m, peer)) : NULL;
+	const struct object *peer = model_get(m, r->referenced_group_id);
+	const char *vpc_id = peer ? model_object_vpc(m, peer) : NULL, *own = own_vpc(m, r);
+	const struct object *vpc = vpc_id ? model_get(m, vpc_id) : NULL;
 	cleanup_buf struct buf qualified = {0};
 
-	if (peer && peer->name &&
-	    !model_resolve(m, KIND_SECURITY_GROUP, peer->name, own_vpc(m, r), &found, NULL) &&
-	    found == peer) {
-		buf_puts(b, peer->name);
-		return;
-	}
-	if (peer && peer->name && vpc && vpc->name) {
+	if (peer && peer->name && vpc && vpc->name)
 		buf_printf(&qualified, "%s/%s", vpc->name, peer->name);
-		if (!model_resolve(m, KIND_SECURITY_GROUP, buf_str(&qualified), NULL, &found,
-				   NULL) &&
-		    found == peer) {
-			buf_puts(b, buf_str(&qualified));
-			return;
-		}
-	}
-	buf_puts(b, r->referenced_group_id);
+	if (peer && peer->name && own && vpc_id && !strcmp(own, vpc_id) &&
+	    means(m, peer->name, own, peer))
+		buf_puts(b, peer->name);
+	else if (qualified.len && means(m, buf_str(&qualified), NULL, peer))
+		buf_puts(b, buf_str(&qualified));
+	else
+		buf_puts(b, r->referenced_group_id);
 }
 
 /* A group of the name wins: then "pl:" insists. */

@@ -224,6 +224,7 @@ const struct kind security_group_rule_kind = {
 	.kind = KIND_SECURITY_GROUP_RULE,
 	.name = "security-group-rule",
 	.plural = "security-group-rules",
+	.short_name = "sgr",
 	.id_prefix = "sgr-",
 	.id_field = "SecurityGroupRuleId",
 	.help = "What one group lets in or out",

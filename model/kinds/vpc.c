@@ -238,9 +238,8 @@ static int deleting(struct txn *t, const struct object *o, struct err *e)
 
 	if (s)
 		return err_set(e, -EBUSY, "DependencyViolation", "",
-			       "vpc %s has %zu subnets, among them %s (%s)", o->id,
-			       count_referrers(m, o->id, KIND_SUBNET, NULL, NULL), s->id,
-			       s->name ? s->name : "");
+			       "vpc %s (%s) still has subnets, such as %s (%s)", o->id,
+			       o->name ? o->name : "", s->id, s->name ? s->name : "");
 	rc = delete_past_peerings(t, o->id, e);
 	if (!rc)
 		rc = delete_found(t, find_referrer(m, o->id, KIND_ROUTE_TABLE, is_main, NULL), e);
