@@ -228,7 +228,7 @@ static int unused_of(struct cli *c, const struct json *vpcs, const char *name, s
 
 int cmd_sg_unused(struct cli *c)
 {
-	static const struct column cols[] = {{"group", "GroupName", false},
+	static const struct column cols[] = {{"group", "Group", false},
 					     {"direction", "Direction", false},
 					     {"rule", "Rule", false},
 					     {"id", "SecurityGroupRuleId", false},

@@ -49,9 +49,8 @@ static size_t entry_at(const struct network_acl *acl, int64_t number, bool egres
 
 static int no_entry(const char *acl_id, int64_t number, bool egress, struct err *e)
 {
-	return err_set(e, -ENOENT, "InvalidNetworkAclEntry.NotFound", "",
-		       "%s has no %s entry %lld", acl_id, egress ? "egress" : "ingress",
-		       (long long)number);
+	return err_set(e, -ENOENT, "InvalidNetworkAclEntry.NotFound", "", "%s has no %s entry %lld",
+		       acl_id, egress ? "egress" : "ingress", (long long)number);
 }
 
 int acl_entry_put(struct txn *t, const char *acl_id, const struct json *entry, bool replace,
