@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A daemon of its own for each test file, and what tests do with it all the time."""
 
+import contextlib
+import ctypes
 import http.client
 import json
 import os
@@ -91,8 +93,8 @@ class Daemon:
     def json(self, *args):
         return json.loads(self.ctl(*args, "-o", "json").stdout)
 
-    def rest(self, method, path, body=None):
-        """A request to the API; its answer, which must be no error."""
+    def request(self, method, path, body=None):
+        """Status and text of the API's answer."""
         c = http.client.HTTPConnection("vpcd")
         c.sock = socket.socket(socket.AF_UNIX)
         c.sock.settimeout(60)
@@ -100,10 +102,14 @@ class Daemon:
         try:
             c.request(method, path, None if body is None else json.dumps(body))
             r = c.getresponse()
-            text = r.read().decode()
+            return r.status, r.read().decode()
         finally:
             c.close()
-        assert r.status < 300, f"{method} {path}: {r.status} {text}"
+
+    def rest(self, method, path, body=None):
+        """A request to the API; its answer, which must be no error."""
+        status, text = self.request(method, path, body)
+        assert status < 300, f"{method} {path}: {status} {text}"
         return json.loads(text) if text else None
 
     def popen(self, *args, **kwargs):
@@ -131,7 +137,7 @@ class Daemon:
 
     def fetch(self, sandbox, address, port=80, timeout=5):
         """What the server at address:port says, by curl from a sandbox; None: no answer."""
-        r = self.exec(sandbox, "curl", "-s", "-m", str(timeout), f"http://{address}:{port}/",
+        r = self.exec(sandbox, "curl", "-s", "-g", "-m", str(timeout), f"http://{address}:{port}/",
                       check=False)
         assert r.returncode in (0, 6, 7, 28, 52, 56), r
         return r.stdout.strip() if r.returncode == 0 else None
@@ -155,15 +161,89 @@ class Daemon:
         until(lambda: text in self.logs(sandbox), 15, f"{text!r} in the log of {sandbox}")
 
     def metrics(self):
-        return subprocess.run(["curl", "-s", "--unix-socket", str(self.socket),
-                               "http://vpcd/metrics"], capture_output=True, text=True,
-                              check=True).stdout
+        return self.request("GET", "/metrics")[1]
 
     def drops(self, reason):
         """Packets dropped for a reason, over all interfaces."""
         return sum(int(line.split()[-1]) for line in self.metrics().splitlines()
                    if line.startswith("vpcd_dropped_packets_total{") and
                    f'reason="{reason}"' in line)
+
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+IP_MTU_DISCOVER, IP_PMTUDISC_DONT, IP_PMTUDISC_DO, IP_MTU = 10, 0, 2, 14
+
+
+class Inside:
+    """A sandbox's network seen from within: sockets that are made in its namespace and used here."""
+
+    def __init__(self, daemon, name):
+        self.daemon = daemon
+        s = daemon.json("ps", "--filter", f"Name={name}")[0]
+        host = s["Kind"] == "internet-host"
+        self.attachment = s["Id"] if host else daemon.rest(
+            "GET", f"/v1/{s['Kind']}s/{s['Id']}")["NetworkInterfaceId"]
+        self.sockets = []
+
+    def socket(self, family=socket.AF_INET, kind=socket.SOCK_DGRAM, proto=0):
+        """Its time-out is for what does arrive; what does not is known by its drop's reason."""
+        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        there = os.open(self.daemon.run_dir / "ns" / f"{self.attachment}.net",
+                        os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            assert LIBC.setns(there, 0) == 0, os.strerror(ctypes.get_errno())
+            try:
+                s = socket.socket(family, kind, proto)
+            finally:
+                if LIBC.setns(home, 0):
+                    os._exit(1)
+        finally:
+            os.close(home)
+            os.close(there)
+        s.settimeout(10)
+        self.sockets.append(s)
+        return s
+
+    def udp(self, port=0, v6=False):
+        s = self.socket(socket.AF_INET6 if v6 else socket.AF_INET)
+        s.bind(("::" if v6 else "0.0.0.0", port))
+        return s
+
+    def listen(self, port, v6=False):
+        s = self.socket(socket.AF_INET6 if v6 else socket.AF_INET, socket.SOCK_STREAM)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("::" if v6 else "0.0.0.0", port))
+        s.listen()
+        return s
+
+    def frames(self):
+        """A packet socket: frames as they are, from and to eth0."""
+        s = self.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        s.bind(("eth0", 3))
+        return s
+
+    def close(self):
+        for s in self.sockets:
+            s.close()
+        self.sockets = []
+
+
+def passes(sender, to, receiver):
+    """Sends a datagram, which must arrive; returns the address that it comes from."""
+    token = os.urandom(8)
+    sender.sendto(token, to)
+    while True:
+        data, peer = receiver.recvfrom(65535)
+        if data == token:
+            return peer[:2]
+
+
+@contextlib.contextmanager
+def dropped(daemon, reason):
+    """Within it at least one packet is dropped for this reason."""
+    before = daemon.drops(reason)
+    yield
+    until(lambda: daemon.drops(reason) > before, 5, f"a drop as {reason}")
 
 
 def program(name, *args):
@@ -204,6 +284,20 @@ def make_daemon():
 def vpcd(make_daemon):
     """One daemon for a file's tests, each of which brings up labs of its own."""
     return make_daemon()
+
+
+@pytest.fixture
+def inside(vpcd):
+    """inside(NAME): sockets in a sandbox, closed after the test."""
+    made = []
+
+    def enter(name):
+        made.append(Inside(vpcd, name))
+        return made[-1]
+
+    yield enter
+    for i in made:
+        i.close()
 
 
 @pytest.fixture

@@ -10,9 +10,19 @@ import threading
 NAME = sys.argv[1]
 
 
+def shown(peer):
+    """An address of either family; IPv4 comes to our sockets as v4-mapped."""
+    return peer[0].removeprefix("::ffff:")
+
+
+class Server(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+    daemon_threads = True
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        peer = self.client_address[0]
+        peer = shown(self.client_address)
         print("tcp", self.server.server_port, peer, flush=True)
         body = f"{NAME} {peer}\n".encode()
         self.send_response(200)
@@ -25,16 +35,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def serve_tcp(port):
-    http.server.ThreadingHTTPServer(("0.0.0.0", port), Handler).serve_forever()
+    Server(("::", port), Handler).serve_forever()
 
 
 def serve_udp(port):
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    s.bind(("0.0.0.0", port))
+    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    s.bind(("::", port))
     while True:
         data, peer = s.recvfrom(65535)
-        print("udp", port, peer[0], flush=True)
-        s.sendto(f"{NAME} {peer[0]}\n".encode(), peer)
+        print("udp", port, shown(peer), flush=True)
+        s.sendto(f"{NAME} {shown(peer)}\n".encode(), peer)
 
 
 threads = []
