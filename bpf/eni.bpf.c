@@ -18,6 +18,7 @@
 #include "bpf/lib/dns.h"
 #include "bpf/lib/fragment.h"
 #include "bpf/lib/icmp.h"
+#include "bpf/lib/mtu.h"
 #include "bpf/lib/nd.h"
 #include "bpf/lib/output.h"
 #include "bpf/lib/parse4.h"
@@ -112,7 +113,8 @@ static __always_inline struct flow *flow_find(struct walk *w)
 		return NULL;
 	for (int i = 0; i < CLAIM_RE_READS && flow_state(f) == FLOW_CLAIMED; i++)
 		;
-	if (flow_state(f) != FLOW_LIVE || flow_expired(&w->key, f, w->now) || is_reopening(w, f))
+	if (flow_state(f) != FLOW_LIVE || flow_expired(&w->key, f, w->now) || is_reopening(w, f) ||
+	    !is_role(&w->key, f))
 		return NULL;
 	return f;
 }
@@ -128,27 +130,36 @@ static __always_inline int flow_is_current(const struct flow *f, const struct dp
 	       f->group_generation == *(volatile const __u32 *)&cfg->group_generation;
 }
 
-static __always_inline int is_too_large(const struct walk *w, __u32 mtu)
-{
-	return w->len > mtu;
-}
-
 /* NAT gateways carry no fragments but UDP's (VPC User Guide, NAT gateway basics). */
 static __always_inline int is_refused_fragment(const struct walk *w, const struct flow *f)
 {
 	return w->is.fragment && f->nat && w->key.protocol != IPPROTO_UDP;
 }
 
+static __always_inline int send(struct __sk_buff *skb, struct walk *w, __u32 ifindex, __u8 mode)
+{
+	int action;
+
+	if (!w->is.cut)
+		return hand_over(skb, ifindex, mode);
+	w->output_ifindex = ifindex;
+	action = cut(skb, w);
+	if (action == TC_ACT_SHOT)
+		count_drop(w->key.ifindex, DROP_INTERNAL, w->bytes);
+	return action;
+}
+
 /* A packet of a live flow: what everything else is fast for. */
 static __always_inline int forward(struct __sk_buff *skb, struct walk *w, struct flow *f)
 {
-	struct tuple to = {f->saddr, f->daddr, f->sport, f->dport};
 	__u32 ifindex = f->output_ifindex, flags = f->flags, nat = f->nat;
 	__u8 dmac[6], mode = f->output;
 	__u16 mtu = f->mtu;
 	int established;
 
 	__builtin_memcpy(dmac, f->dmac, 6);
+	if (flags & (FLOW_SNAT | FLOW_DNAT))
+		tuple_of_flow(&w->at, f);
 	established = flow_advance(w, &w->key, f);
 	f->last_seen_ns = w->now;
 	__sync_fetch_and_add(&f->packets, 1);
@@ -161,10 +172,10 @@ static __always_inline int forward(struct __sk_buff *skb, struct walk *w, struct
 		fragment_remember(w);
 	set_macs(skb, dmac, flags & FLOW_ROUTED);
 	if (flags & (FLOW_SNAT | FLOW_DNAT))
-		rewrite(skb, w, &to);
+		rewrite(skb, w, &w->at);
 	if (nat && (w->is.tcp_flags & TCP_SYN))
 		mss_clamp(skb, w, mtu);
-	return hand_over(skb, ifindex, mode);
+	return send(skb, w, ifindex, mode);
 }
 
 /* What the walk decided, without an entry of its own: an ICMP error. */
@@ -201,10 +212,9 @@ static __always_inline int open_flow(struct __sk_buff *skb, struct walk *w, int 
 	reason = walk_run(w);
 	if (reason)
 		return reason;
-	if (is_too_large(w, w->mtu))
-		return DROP_MTU;
-	if (w->dry)
-		return DROP_NONE;
+	reason = mtu_check(skb, w, w->mtu, action);
+	if (reason || w->dry)
+		return reason;
 	reason = admit(w);
 	if (reason == DROP_NAT_PORTS)
 		reason = admit_elsewhere(w);
@@ -217,7 +227,7 @@ static __always_inline int open_flow(struct __sk_buff *skb, struct walk *w, int 
 		rewrite(skb, w, &w->at);
 	if (w->nat && (w->is.tcp_flags & TCP_SYN))
 		mss_clamp(skb, w, w->mtu);
-	*action = hand_over(skb, w->output_ifindex, w->target.output);
+	*action = send(skb, w, w->output_ifindex, w->target.output);
 	return DROP_NONE;
 }
 
@@ -293,8 +303,9 @@ static __always_inline int judge(struct __sk_buff *skb, struct walk *w, int *act
 	}
 	if (is_refused_fragment(w, f))
 		return DROP_NAT_FRAGMENT;
-	if (is_too_large(w, w->is.has_flow ? w->mtu : f->mtu))
-		return DROP_MTU;
+	reason = mtu_check(skb, w, w->is.has_flow ? w->mtu : f->mtu, action);
+	if (reason)
+		return reason;
 	if (w->dry) {
 		if (w->is.has_flow) /* it walked again, perhaps elsewhere */
 			w->flow_flags = f->flags;
@@ -311,17 +322,17 @@ int eni_ingress(struct __sk_buff *skb)
 {
 	struct walk *w = walk_begin(skb, 0);
 	int action = TC_ACT_SHOT, reason;
+	__u32 len = skb->len;
 
 	if (!w)
 		return TC_ACT_SHOT;
 	reason = judge(skb, w, &action);
 	if (reason) {
-		count_drop(w->key.ifindex, reason, skb->len);
+		count_drop(w->key.ifindex, reason, len);
 		if (w->nat)
 			nat_count(w->nat, NAT_DROPPED);
 		if (reason == DROP_NAT_IDLE && !reset_answer(skb, w))
 			return bpf_redirect(w->key.ifindex, 0);
-		return TC_ACT_SHOT;
 	}
 	return action;
 }

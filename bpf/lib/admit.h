@@ -211,6 +211,18 @@ static __always_inline int claim(struct walk *w, int *kept)
 	return rc ? claim_reason(rc) : DROP_NONE;
 }
 
+/* What an echo reply that answers nothing opened is good for that one packet. */
+static __always_inline void end_unasked(struct walk *w)
+{
+	struct flow *f;
+
+	if (!w->is.is_echo)
+		return;
+	f = bpf_map_lookup_elem(&flows, &w->key);
+	if (f && flow_state(f) == FLOW_LIVE && !is_role(&w->key, f))
+		flow_close_pair(&w->key, f);
+}
+
 /* Enters both halves of what the walk decided. */
 __noinline int admit(struct walk *w)
 {
@@ -220,6 +232,7 @@ __noinline int admit(struct walk *w)
 	w = walk_own(w);
 	if (!w || !cfg)
 		return DROP_INTERNAL;
+	end_unasked(w);
 	reason = quota_take(w);
 	if (reason)
 		return reason;

@@ -42,7 +42,7 @@ static __always_inline int receiver_knows(struct walk *w)
 	f = bpf_map_lookup_elem(&flows, k);
 	if (!f || flow_state(f) != FLOW_LIVE || flow_expired(k, f, w->now))
 		return 0;
-	if (!w->is.of_error && is_reopening(w, f))
+	if (!is_role(k, f) || (!w->is.of_error && is_reopening(w, f)))
 		return 0;
 	return flow_is_own(f->flags);
 }

@@ -84,6 +84,15 @@ static __always_inline int key_less(const struct flow_key *a, const struct flow_
 	return 0;
 }
 
+/* What a half makes of a packet. */
+static __always_inline void tuple_of_flow(struct tuple *t, const struct flow *f)
+{
+	t->saddr = f->saddr;
+	t->daddr = f->daddr;
+	t->sport = f->sport;
+	t->dport = f->dport;
+}
+
 /* ---- what a half knows ---- */
 
 /* Did the gate of the interface where the half enters pass its flow, tracked: the egress gate of
@@ -91,6 +100,14 @@ static __always_inline int key_less(const struct flow_key *a, const struct flow_
 static __always_inline int flow_is_own(__u32 flags)
 {
 	return !!(flags & (flags & FLOW_REPLY ? FLOW_TRACKED_IN : FLOW_TRACKED_OUT));
+}
+
+/* An echo reply is an answer or nothing: a half of an opener carries requests, a reply's replies.
+ */
+static __always_inline int is_role(const struct flow_key *k, const struct flow *f)
+{
+	return !is_echo_key(k) ||
+	       (k->dport == bpf_htons(FLOW_ECHO_REQUEST)) == !(f->flags & FLOW_REPLY);
 }
 
 /* A new connection on the ports of one that is closing. */
@@ -140,7 +157,7 @@ static __always_inline void flow_part(const struct flow_key *k, const struct flo
 static __noinline int flow_claim(const struct flow_key *k, const struct flow_key *mate,
 				 const struct flow *blank, __u64 now, enum over over)
 {
-	struct flow_key other;
+	struct walk *w = walk_mine(); /* its memory: the stack is deep here */
 	struct flow *f;
 	/* int: before Linux 6.4 the upper half of what a map returns is undefined. */
 	int rc = (int)bpf_map_update_elem(&flows, k, blank, BPF_NOEXIST);
@@ -158,12 +175,14 @@ static __noinline int flow_claim(const struct flow_key *k, const struct flow_key
 		return flow_swap(f, state, FLOW_CLAIMED) ? CLAIM_OK : CLAIM_RACE;
 	if (state != FLOW_LIVE)
 		return CLAIM_RACE;
-	flow_other_key(k, f, &other);
-	if (!key_equal(&other, mate)) {
+	if (!w)
+		return CLAIM_RACE;
+	flow_other_key(k, f, &w->other_key);
+	if (!key_equal(&w->other_key, mate)) {
 		if (!flow_expired(k, f, now) &&
 		    !(over == OVER_CLOSING && (f->flags & FLOW_CLOSING)))
 			return CLAIM_TAKEN;
-		flow_part(k, f, &other);
+		flow_part(k, f, &w->other_key);
 	} else if (f->nat && !(f->flags & (FLOW_CLOSING | FLOW_REPLY)) && flow_expired(k, f, now)) {
 		nat_count(f->nat, NAT_TIMED_OUT);
 	}

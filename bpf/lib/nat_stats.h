@@ -9,12 +9,13 @@
 
 static __always_inline struct nat_stats *nat_stats_of(__u32 number)
 {
-	struct nat_stats *s = bpf_map_lookup_elem(&nat_stats, &number), zero = {};
+	struct nat_stats *s = bpf_map_lookup_elem(&nat_stats, &number);
+	const struct walk *w = walk_mine();
 
 	/* The figures of a deleted gateway do not come back with what is left of its flows. */
-	if (s || !bpf_map_lookup_elem(&nats, &number))
+	if (s || !w || !bpf_map_lookup_elem(&nats, &number))
 		return s;
-	bpf_map_update_elem(&nat_stats, &number, &zero, BPF_NOEXIST);
+	bpf_map_update_elem(&nat_stats, &number, &w->no_stats, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&nat_stats, &number);
 }
 

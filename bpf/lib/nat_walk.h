@@ -66,6 +66,7 @@ __noinline int walk_nat_return(struct walk *w)
 			return reason;
 	}
 	w->at.daddr = w->old.daddr;
+	w->at.sport = w->old.sport;
 	w->at.dport = w->old.dport;
 	if (w->dry)
 		trail_hop(w, TRAIL_NAT_GATEWAY, number, DROP_NONE, 0);

@@ -117,7 +117,8 @@ static __always_inline int parse_icmp(struct walk *w, const struct icmp_header *
 	return DROP_NONE;
 }
 
-static __always_inline int parse_tcp(struct walk *w, const struct tcphdr *tcp, __u32 l4_len)
+static __always_inline int parse_tcp(struct walk *w, const struct tcphdr *tcp, __u32 l4_len,
+				     __u32 gso)
 {
 	if (l4_len < sizeof(*tcp))
 		return DROP_TRUNCATED;
@@ -128,6 +129,8 @@ static __always_inline int parse_tcp(struct walk *w, const struct tcphdr *tcp, _
 	w->key.sport = tcp->source;
 	w->key.dport = tcp->dest;
 	w->is.tcp_flags = ((const __u8 *)tcp)[13];
+	if (gso)
+		w->len += tcp->doff * 4u;
 	return DROP_NONE;
 }
 
@@ -141,6 +144,8 @@ static __always_inline int parse_udp(struct walk *w, const struct udphdr *udp, _
 		return DROP_TRUNCATED;
 	w->key.sport = udp->source;
 	w->key.dport = udp->dest;
+	if (gso)
+		w->len += sizeof(*udp);
 	return DROP_NONE;
 }
 
@@ -149,7 +154,8 @@ static __always_inline int parse_transport(struct walk *w, void *l4, void *end, 
 					   __u32 gso)
 {
 	if (w->key.protocol == IPPROTO_TCP)
-		return l4 + sizeof(struct tcphdr) > end ? DROP_TRUNCATED : parse_tcp(w, l4, l4_len);
+		return l4 + sizeof(struct tcphdr) > end ? DROP_TRUNCATED
+							: parse_tcp(w, l4, l4_len, gso);
 	if (w->key.protocol == IPPROTO_UDP)
 		return l4 + sizeof(struct udphdr) > end ? DROP_TRUNCATED
 							: parse_udp(w, l4, l4_len, gso);
@@ -173,7 +179,7 @@ static __always_inline int parse_transport_far(struct __sk_buff *skb, struct wal
 	if (w->key.protocol == IPPROTO_TCP)
 		return bpf_skb_load_bytes(skb, at, &l4.tcp, sizeof(l4.tcp))
 			       ? DROP_TRUNCATED
-			       : parse_tcp(w, &l4.tcp, l4_len);
+			       : parse_tcp(w, &l4.tcp, l4_len, gso);
 	if (w->key.protocol == IPPROTO_UDP)
 		return bpf_skb_load_bytes(skb, at, &l4.udp, sizeof(l4.udp))
 			       ? DROP_TRUNCATED

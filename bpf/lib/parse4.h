@@ -47,8 +47,8 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, struct walk *w)
 	w->key.daddr = ip128_v4(ip->daddr);
 	w->is.l4_offset = ETH_LEN + sizeof(*ip);
 	w->bytes = total;
-	/* The headers stay, whatever the segments carry. */
-	w->len = gso ? gso + sizeof(*ip) + 20 : total;
+	/* Segments get the headers each; the transport's is added when it is known. */
+	w->len = gso ? gso + sizeof(*ip) : total;
 	fragment = bpf_ntohs(ip->frag_off);
 	w->is.dont_fragment = !!(fragment & IP_DONT_FRAGMENT);
 	if (fragment & (IP_MORE_FRAGMENTS | IP_OFFSET_MASK)) {

@@ -91,9 +91,8 @@ __noinline int parse_extensions(struct __sk_buff *skb, struct walk *w)
 		return DROP_EXTENSION_HEADER;
 	if (w->is.l4_offset > end)
 		return DROP_TRUNCATED;
-	/* Large segments are cut behind their extensions too. */
 	if (gso)
-		w->len = w->is.l4_offset - ETH_LEN + gso + 20;
+		w->len = w->is.l4_offset - ETH_LEN + gso;
 	return parse_transport_far(skb, w, end - w->is.l4_offset, gso);
 }
 
@@ -121,7 +120,7 @@ static __always_inline int parse_ipv6(struct __sk_buff *skb, struct walk *w)
 	w->is.dont_fragment = 1;
 	w->is.l4_offset = ETH_LEN + sizeof(*ip);
 	w->bytes = total;
-	w->len = gso ? gso + sizeof(*ip) + 20 : total;
+	w->len = gso ? gso + sizeof(*ip) : total;
 	if (is_extension(ip->nexthdr))
 		/* Listener reports, which every host sends unasked. */
 		return ip->daddr.s6_addr[0] == 0xff ? DROP_MULTICAST : parse_extensions(skb, w);

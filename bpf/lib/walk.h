@@ -6,6 +6,8 @@
 #ifndef VPCD_BPF_LIB_WALK_H
 #define VPCD_BPF_LIB_WALK_H
 
+#include <linux/ip.h>
+
 #include "bpf/maps.h"
 
 #define AF_INET	 2
@@ -45,10 +47,12 @@ struct packet_bits {
 	__u8 dont_fragment;
 	__u8 fragment; /* enum fragment_kind */
 	__u8 more_fragments;
-	__u8 skip_egress;      /* the gate that the flow passed, tracked */
-	__u8 has_flow;	       /* walks for a flow: `nat`, `old` and `old_flags` are the flow's */
-	__u8 of_error;	       /* and is an ICMP error that quotes it, not a packet of it */
-	__u8 partial;	       /* the sender left its checksum to the kernel */
+	__u8 skip_egress; /* the gate that the flow passed, tracked */
+	__u8 has_flow;	  /* walks for a flow: `nat`, `old` and `old_flags` are the flow's */
+	__u8 of_error;	  /* and is an ICMP error that quotes it, not a packet of it */
+	__u8 partial;	  /* the sender left its checksum to the kernel */
+	__u8 cut;	  /* too large for `mtu`: leaves in pieces */
+	__u8 reserved;
 	__u16 fragment_offset; /* in octets */
 	__u16 l4_offset;
 };
@@ -98,11 +102,13 @@ struct walk {
 	__u32 match_deny, match_untracked;
 	struct rules_bitmap matched;
 	struct rules_bitmap no_rules; /* stays zero */
+	struct nat_stats no_stats;    /* likewise */
 
+	struct iphdr cut_head;
 	__u8 answer[6]; /* link_answer()'s */
 	__u8 pad2[2];
 
-	struct flow_key reverse_key, state_key, quoted_key;
+	struct flow_key reverse_key, state_key, quoted_key, other_key;
 	struct flow flow;
 	struct rule_addr_key addr_key; /* too large for a stack of several frames */
 	struct rule_port_key port_key;

@@ -20,6 +20,7 @@
 #include <cmocka.h>
 /* clang-format on */
 #include <bpf/bpf.h>
+#include <errno.h>
 #include <linux/pkt_cls.h>
 #include <sched.h>
 #include <stdio.h>
@@ -299,11 +300,32 @@ static inline int world_teardown(void **state)
 	return 0;
 }
 
+/* ---- which reasons a test program produced: a line each, for tests/bpf/reasons ---- */
+
+static bool reasons_seen[DROP_REASON_COUNT];
+
+static inline void reasons_write(void)
+{
+	const char *dir = getenv("VPCD_TEST_REASONS");
+	char path[512];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir ? dir : "", program_invocation_short_name);
+	f = dir ? fopen(path, "w") : NULL;
+	if (!f)
+		return;
+	for (int r = 0; r < DROP_REASON_COUNT; r++)
+		if (reasons_seen[r])
+			fprintf(f, "%s\n", drop_reason_name((enum drop_reason)r));
+	fclose(f);
+}
+
 /* Once for the program: a network namespace with the interfaces. */
 static inline int world_enter(void **state)
 {
 	char command[128];
 
+	atexit(reasons_write);
 	assert_int_equal(unshare(CLONE_NEWNET), 0);
 	for (int i = A; i <= LAST; i++) {
 		snprintf(command, sizeof(command),
@@ -365,20 +387,34 @@ static inline void assert_passes(struct world *w, uint32_t eni, struct packet *p
 	fail_msg("the frame from %u was dropped", eni);
 }
 
-static inline void assert_drops(struct world *w, uint32_t eni, struct packet *p, enum drop_reason r)
+/* Dropped, and counted once under this reason, with this verdict. */
+static inline void assert_refused(struct world *w, uint32_t eni, struct packet *p,
+				  enum drop_reason r, int wanted)
 {
 	uint64_t before = drops(w, r);
 	int verdict = run(w, eni, p);
 
-	if (verdict != TC_ACT_SHOT)
-		fail_msg("passed: %s was expected", drop_reason_name(r));
-	if (drops(w, r) == before + 1)
-		return;
-	for (int i = 0; i < DROP_REASON_COUNT; i++)
-		if (drops(w, (enum drop_reason)i))
-			print_message("%s %llu\n", drop_reason_name((enum drop_reason)i),
-				      (unsigned long long)drops(w, (enum drop_reason)i));
-	fail_msg("not dropped as %s", drop_reason_name(r));
+	if (drops(w, r) != before + 1) {
+		for (int i = 0; i < DROP_REASON_COUNT; i++)
+			if (drops(w, (enum drop_reason)i))
+				print_message("%s %llu\n", drop_reason_name((enum drop_reason)i),
+					      (unsigned long long)drops(w, (enum drop_reason)i));
+		fail_msg("verdict %d, not dropped as %s", verdict, drop_reason_name(r));
+	}
+	assert_int_equal(verdict, wanted);
+	reasons_seen[r] = true;
+}
+
+static inline void assert_drops(struct world *w, uint32_t eni, struct packet *p, enum drop_reason r)
+{
+	assert_refused(w, eni, p, r, TC_ACT_SHOT);
+}
+
+/* Dropped, and its sender is told: the frame is the answer then. */
+static inline void assert_answers(struct world *w, uint32_t eni, struct packet *p,
+				  enum drop_reason r)
+{
+	assert_refused(w, eni, p, r, TC_ACT_REDIRECT);
 }
 
 /* ---- flows ---- */

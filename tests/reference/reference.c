@@ -550,8 +550,10 @@ static enum drop_reason judge(struct reference *r, struct walk *w, struct verdic
 		r->ended = true;
 		return DROP_FLOW_PATH;
 	}
-	if (packet_ip_len(w->p) > w->mtu)
+	if (packet_ip_len(w->p) > w->mtu) {
+		v->in_pieces = w->p->src.family == AF_INET && !w->p->dont_fragment;
 		return DROP_MTU;
+	}
 	fill_output(w, v);
 	return DROP_NONE;
 }

@@ -37,6 +37,7 @@ struct verdict {
 	char output[ID_LEN]; /* interface that it is handed to; its sender's own: answered */
 	struct packet out;   /* as handed over, MACs included */
 	bool port_open;	     /* out.sport (an echo's icmp_id) may be any that is free */
+	bool in_pieces;	     /* too large, but may be fragmented: test runs do not show pieces */
 	bool source_open;    /* out.src may be any of 100.64.0.0/10 */
 };
 

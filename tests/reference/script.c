@@ -439,6 +439,8 @@ static int send_packet(struct run *r, unsigned n, const char *eni, const struct 
 	int rc;
 
 	reference_judge(r->reference, eni, p, &v);
+	if (v.in_pieces)
+		return 0;
 	/* Back to its own sender, as it is: nobody says what that should be. */
 	if (!p->arp && !strcmp(v.output, eni) &&
 	    (!ip_cmp(&v.out.src, &p->src) ||

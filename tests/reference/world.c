@@ -298,9 +298,11 @@ int world_send(struct world *w, const char *eni, const uint8_t *frame, size_t le
 		before[i] = drop_count(ifindex, (enum drop_reason)i);
 	if (bpf_prog_test_run_opts(dataplane_eni_prog(programs.dp), &opts))
 		return err_sys(e, -errno, "test run");
-	ret->passed = opts.retval == TC_ACT_REDIRECT;
 	ret->len = opts.data_size_out;
-	if (!ret->passed)
-		ret->reason = dropped_as(ifindex, before);
+	ret->reason = dropped_as(ifindex, before);
+	/* A drop may be answered: its sender is told the path's MTU. */
+	ret->passed = opts.retval == TC_ACT_REDIRECT && ret->reason == DROP_REASON_COUNT;
+	if (ret->passed)
+		ret->reason = DROP_NONE;
 	return 0;
 }
