@@ -269,6 +269,11 @@ static bool wanted(const struct answer *a, enum dns_section section, const struc
 	return section == DNS_ANSWER || rr->type == DNS_SOA;
 }
 
+static uint32_t aged(const struct answer *a, uint32_t ttl)
+{
+	return ttl > a->up->age ? ttl - a->up->age : 0;
+}
+
 /* Appends the answer and authority sections of an upstream message, RRset by RRset. -EBADMSG. */
 static int add_upstream(struct answer *a, const uint8_t *msg, size_t len)
 {
@@ -289,6 +294,7 @@ static int add_upstream(struct answer *a, const uint8_t *msg, size_t len)
 				return rc;
 			if (!wanted(a, (enum dns_section)s, &in.rr))
 				continue;
+			in.rr.ttl = aged(a, in.rr.ttl);
 			if (in.rr.type != type || !dns_name_equal(&in.owner, &owner)) {
 				mark = dns_reply_mark(&a->reply);
 				type = in.rr.type;
@@ -335,6 +341,7 @@ static bool follow_upstream(struct answer *a, const uint8_t *msg, size_t len)
 
 		if (dns_name_parse(in.rr.rdata, in.rr.rdlen, &pos, &at.name))
 			return false;
+		in.rr.ttl = aged(a, in.rr.ttl);
 		add_one(&at, DNS_ANSWER, &in.rr);
 		dns_name_lower(&at.name);
 		if (dns_view_find(a->view, &at.name, &f) != DNS_INSIDE)

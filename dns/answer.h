@@ -12,6 +12,7 @@ struct dns_upstream {
 	struct dns_name name;
 	const uint8_t *msg; /* NULL: nothing in time */
 	size_t len;
+	uint32_t age; /* seconds since it came: TTLs are smaller by it */
 };
 
 struct dns_ask {

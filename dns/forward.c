@@ -9,6 +9,7 @@
 
 #include <unbound.h>
 
+#include "dns/cache.h"
 #include "dns/forward.h"
 #include "lib/cleanup.h"
 
@@ -16,6 +17,7 @@ struct forward {
 	struct event_loop *loop;
 	struct event_source *source;
 	struct ub_ctx *ub;
+	struct dns_cache *cache;
 	struct dns_target servers[DNS_TARGETS_MAX];
 	size_t n_servers;
 	bool asked; /* since the context was made: something may be cached */
@@ -115,6 +117,11 @@ int forward_new(struct event_loop *l, const struct dns_target *servers, size_t n
 		return err_sys(e, -ENOMEM, "forwarder");
 	f->loop = l;
 	TAILQ_INIT(&f->pending);
+	f->cache = dns_cache_new();
+	if (!f->cache) {
+		free(f);
+		return err_sys(e, -ENOMEM, "forwarder");
+	}
 	memcpy(f->servers, servers, n * sizeof(*servers));
 	f->n_servers = n;
 	rc = context_new(servers, n, &f->ub, e);
@@ -148,6 +155,19 @@ static void finish(struct forward_query *q, const uint8_t *msg, size_t len)
 	q->done(q, msg, len);
 }
 
+static void take(struct forward_query *q, const uint8_t *msg, size_t len)
+{
+	dns_cache_put(q->forward->cache, &q->name, q->type, msg, len, monotonic_ns());
+	finish(q, msg, len);
+}
+
+bool forward_cached(struct forward *f, const struct dns_name *name, uint16_t type,
+		    const uint8_t **ret_msg, size_t *ret_len, uint32_t *ret_age)
+{
+	*ret_msg = dns_cache_get(f->cache, name, type, monotonic_ns(), ret_len, ret_age);
+	return *ret_msg;
+}
+
 static void on_result(void *arg, int failed, struct ub_result *r)
 {
 	struct forward_query *q = arg;
@@ -155,7 +175,7 @@ static void on_result(void *arg, int failed, struct ub_result *r)
 	if (failed || !r || !r->answer_packet || r->answer_len < DNS_HEADER_LEN)
 		finish(q, NULL, 0);
 	else
-		finish(q, r->answer_packet, (size_t)r->answer_len);
+		take(q, r->answer_packet, (size_t)r->answer_len);
 	ub_resolve_free(r);
 }
 
@@ -171,6 +191,7 @@ void forward_free(struct forward *f)
 	f->ub = NULL;
 	while ((q = TAILQ_FIRST(&f->pending)))
 		finish(q, NULL, 0);
+	dns_cache_free(f->cache);
 	free(f);
 }
 
@@ -225,6 +246,7 @@ void forward_flush(struct forward *f)
 	ub_ctx_delete(f->ub); /* drops what is under way, without a call */
 	f->ub = ub;
 	f->source = source;
+	dns_cache_clear(f->cache);
 	f->asked = !TAILQ_EMPTY(&f->pending);
 	TAILQ_FOREACH(q, &f->pending, link)
 	if (resolve(ub, q))

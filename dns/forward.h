@@ -43,6 +43,10 @@ int forward_new(struct event_loop *l, const struct dns_target *servers, size_t n
 bool forward_asks(const struct forward *f, const struct dns_target *servers, size_t n);
 /* Calls `done` of what is under way with NULL. NULL ok. */
 void forward_free(struct forward *f);
+/* What is known of the name (in lower case) without asking; *ret_msg lives until the next call on
+ * f. False: it must be asked for. */
+bool forward_cached(struct forward *f, const struct dns_name *name, uint16_t type,
+		    const uint8_t **ret_msg, size_t *ret_len, uint32_t *ret_age);
 /* `done` is called later, never from within. -EBUSY: too many under way. */
 int forward_ask(struct forward *f, struct forward_query *q);
 /* Ends what is overdue (now_ns: CLOCK_MONOTONIC). Returns how many are still under way. */

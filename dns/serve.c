@@ -133,7 +133,7 @@ static int ask_upstream(struct dns_server *d, struct waiting *w, const struct dn
 static void on_upstream(struct forward_query *fq, const uint8_t *msg, size_t len)
 {
 	struct waiting *w = (struct waiting *)((char *)fq - offsetof(struct waiting, fq));
-	struct dns_upstream up = {fq->name, msg, len};
+	struct dns_upstream up = {.name = fq->name, .msg = msg, .len = len};
 	struct dns_server *d = w->server;
 	uint8_t udp[DNS_UDP_MAX];
 	uint8_t *buf = w->peer.conn ? d->tcp_reply + 2 : udp;
@@ -192,6 +192,21 @@ static uint32_t next_random(struct dns_server *d)
 	return d->random;
 }
 
+/* By what upstream said a moment ago; 0: it must be asked. */
+static size_t answer_cached(struct dns_server *d, const struct dns_ask *ask, uint8_t *buf,
+			    size_t limit, struct dns_outcome *out)
+{
+	struct forward *f = forwarders_get(d, out->rule);
+	struct dns_upstream up = {.name = out->forward};
+	struct dns_ask again = *ask;
+	struct dns_outcome other;
+
+	if (!f || !forward_cached(f, &up.name, ask->query->type, &up.msg, &up.len, &up.age))
+		return 0;
+	again.up = &up;
+	return dns_answer(&again, buf, limit, &other);
+}
+
 static size_t answer_or_forward(struct dns_server *d, const struct dns_peer *peer,
 				const struct dns_query *q, uint8_t *buf, size_t limit)
 {
@@ -201,6 +216,8 @@ static size_t answer_or_forward(struct dns_server *d, const struct dns_peer *pee
 
 	ask.random = next_random(d);
 	n = dns_answer(&ask, buf, limit, &out);
+	if (!n)
+		n = answer_cached(d, &ask, buf, limit, &out);
 	if (!n && !forward(d, peer, &ask, &out))
 		return 0;
 	if (!n)

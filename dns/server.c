@@ -142,8 +142,10 @@ static int thread_setup(struct dns_server *d, struct err *e)
 static void *thread_main(void *arg)
 {
 	struct dns_server *d = arg;
-	int rc = thread_setup(d, &d->start_err);
+	int rc;
 
+	pthread_setname_np(pthread_self(), "dns"); /* libunbound's threads get it too */
+	rc = thread_setup(d, &d->start_err);
 	pthread_mutex_lock(&d->lock);
 	d->start_rc = rc;
 	d->started = true;
