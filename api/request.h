@@ -145,6 +145,7 @@ void post_peering_accept(struct request *rq);
 void post_peering_reject(struct request *rq);
 void post_rules(struct request *rq);
 void delete_rules(struct request *rq);
+void post_changes(struct request *rq);
 void get_objects(struct request *rq);
 void post_object(struct request *rq);
 void get_object(struct request *rq);

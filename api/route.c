@@ -36,6 +36,7 @@ static const struct endpoint {
 	{"DELETE", {"v1", "route-tables", "*", "routes"}, delete_routes},
 	{"POST", {"v1", "vpc-peering-connections", "*", "accept"}, post_peering_accept},
 	{"POST", {"v1", "vpc-peering-connections", "*", "reject"}, post_peering_reject},
+	{"POST", {"v1", "hosted-zones", "*", "changes"}, post_changes},
 	{"GET", {"v1", "#"}, get_objects},
 	{"POST", {"v1", "#"}, post_object},
 	{"GET", {"v1", "#", "*"}, get_object},

@@ -60,7 +60,7 @@ const struct command *verb_find(const struct kind *k, const char *name);
 
 /* Options that many commands have. */
 extern const struct opt global_opts[], list_opts[], change_opts[], wait_opts[], sg_rule_opts[],
-	acl_entry_opts[];
+	acl_entry_opts[], zone_import_opts[];
 
 /* A command's option tables with a kind's fields and the global ones behind them; fields: what
  * kind_opts() gave, or NULL. */
@@ -135,5 +135,7 @@ int cmd_pcx_reject(struct cli *c);
 int cmd_sg_unused(struct cli *c);
 int cmd_sg_allow(struct cli *c);
 int cmd_sg_revoke(struct cli *c);
+int cmd_zone_import(struct cli *c);
+int cmd_zone_export(struct cli *c);
 
 #endif

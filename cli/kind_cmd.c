@@ -333,6 +333,10 @@ const struct command kind_commands[] = {
 	 {change_opts}, .complete = "kind", .only = KIND_VPC_PEERING_CONNECTION},
 	{"reject", NULL, "CONNECTION…", "Reject a request", "reject shop-data", cmd_pcx_reject,
 	 {change_opts}, .complete = "kind", .only = KIND_VPC_PEERING_CONNECTION},
+	{"import", NULL, "FILE", "Read records from a master file, - for stdin", "import shop.test.zone --vpc shop",
+	 cmd_zone_import, {zone_import_opts, change_opts}, .complete = "file", .only = KIND_HOSTED_ZONE},
+	{"export", NULL, "NAME", "Write the records as a master file", "export shop.test",
+	 cmd_zone_export, {NULL}, .complete = "kind", .only = KIND_HOSTED_ZONE},
 	{0},
 };
 /* clang-format on */

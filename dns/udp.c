@@ -11,15 +11,14 @@
 #define BATCH	  16
 #define QUERY_MAX 4096
 
-union control {
-	struct cmsghdr align;
-	char b[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+struct control {
+	_Alignas(struct cmsghdr) char b[CMSG_SPACE(sizeof(struct in6_pktinfo))];
 };
 
 struct slot {
 	uint8_t query[QUERY_MAX], reply[DNS_UDP_MAX];
 	struct dns_peer peer;
-	union control in, out;
+	struct control in, out;
 	struct iovec iov_in, iov_out;
 };
 
@@ -67,9 +66,9 @@ static void read_local(struct msghdr *m, struct dns_peer *p)
 }
 
 /* Source address of a reply; the interface is left to the routes but for link-local addresses. */
-static void write_local(struct msghdr *m, const struct dns_peer *p, union control *buf)
+static void write_local(struct msghdr *m, const struct dns_peer *p, struct control *buf)
 {
-	struct cmsghdr *c = &buf->align;
+	struct cmsghdr *c = (struct cmsghdr *)buf->b;
 
 	memset(buf, 0, sizeof(*buf));
 	m->msg_control = buf;
@@ -95,7 +94,7 @@ static void write_local(struct msghdr *m, const struct dns_peer *p, union contro
 }
 
 static void message_out(struct msghdr *m, const struct dns_peer *p, struct iovec *iov,
-			union control *buf)
+			struct control *buf)
 {
 	*m = (struct msghdr){.msg_name = (void *)&p->addr,
 			     .msg_namelen = p->addr_len,
@@ -108,7 +107,7 @@ static void message_out(struct msghdr *m, const struct dns_peer *p, struct iovec
 void udp_send(const struct dns_peer *peer, const uint8_t *reply, size_t len)
 {
 	struct iovec iov = {(void *)reply, len};
-	union control buf;
+	struct control buf;
 	struct msghdr m;
 
 	message_out(&m, peer, &iov, &buf);
