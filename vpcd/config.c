@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/cleanup.h"
 #include "lib/log.h"
 #include "vpcd/config.h"
 
@@ -25,6 +26,10 @@ static const char help[] =
 	"  --region NAME        (default us-east-1)\n"
 	"  --public-pool CIDR   elastic IPs (default 198.51.100.0/24)\n"
 	"  --max-flows N        entries of the flow table, two a flow (default 262144)\n"
+	"  --quota NAME=N       raise a quota of AWS's: rules-per-group (60), "
+	"groups-per-interface\n"
+	"                       (5), entries-per-acl (20), routes-per-table (50),\n"
+	"                       addresses-per-interface (50)\n"
 	"  --flow-quota N       flows that one interface may have open (default 65536)\n"
 	"  --max-interfaces N   (default 8192)\n"
 	"  --linklocal-packets N  that an interface may send a second to the resolver (default "
@@ -51,6 +56,7 @@ enum option_id {
 	OPT_PUBLIC_POOL,
 	OPT_MAX_FLOWS,
 	OPT_FLOW_QUOTA,
+	OPT_QUOTA,
 	OPT_MAX_INTERFACES,
 	OPT_LINKLOCAL_PACKETS,
 	OPT_POOL,
@@ -71,6 +77,7 @@ static const struct option options[] = {
 	{"region", required_argument, NULL, OPT_REGION},
 	{"public-pool", required_argument, NULL, OPT_PUBLIC_POOL},
 	{"max-flows", required_argument, NULL, OPT_MAX_FLOWS},
+	{"quota", required_argument, NULL, OPT_QUOTA},
 	{"flow-quota", required_argument, NULL, OPT_FLOW_QUOTA},
 	{"max-interfaces", required_argument, NULL, OPT_MAX_INTERFACES},
 	{"linklocal-packets", required_argument, NULL, OPT_LINKLOCAL_PACKETS},
@@ -126,6 +133,50 @@ static int set_number(uint32_t *dst, const char *option, const char *value, uint
 	return 0;
 }
 
+#define GROUPS_PRODUCT_MAX 1000
+
+/* "rules-per-group=100". Maxima: VPC User Guide, amazon-vpc-limits. */
+static int set_quota(struct quotas *q, const char *text, struct err *e)
+{
+	const struct {
+		const char *name;
+		unsigned *value, max;
+	} quotas[] = {
+		{"rules-per-group", &q->rules_per_group, GROUPS_PRODUCT_MAX},
+		{"groups-per-interface", &q->groups_per_interface, 16},
+		{"entries-per-acl", &q->entries_per_acl, 40},
+		{"routes-per-table", &q->routes_per_table, 1000},
+		{"addresses-per-interface", &q->addresses_per_interface, 50},
+	};
+	const char *is = strchr(text, '=');
+	size_t len = is ? (size_t)(is - text) : 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(quotas); i++) {
+		uint32_t n;
+
+		if (!len || strlen(quotas[i].name) != len || strncmp(quotas[i].name, text, len))
+			continue;
+		if (set_number(&n, "quota", is + 1, 1, quotas[i].max, e))
+			return -EINVAL;
+		*quotas[i].value = n;
+		return 0;
+	}
+	return bad(e, "quota", text, "must be NAME=N; --help names them");
+}
+
+/* What defaults do not exceed, options together may. */
+static int check_quotas(const struct quotas *q, struct err *e)
+{
+	unsigned rules = q->rules_per_group ? q->rules_per_group : 60;
+	unsigned groups = q->groups_per_interface ? q->groups_per_interface : 5;
+
+	if (rules * groups <= GROUPS_PRODUCT_MAX)
+		return 0;
+	return err_set(e, -EINVAL, "InvalidParameterValue", "quota",
+		       "--quota: %u rules a group by %u groups an interface are more than %u",
+		       rules, groups, GROUPS_PRODUCT_MAX);
+}
+
 static int set_account(struct config *c, const char *value, struct err *e)
 {
 	if (strlen(value) != 12 || strspn(value, "0123456789") != 12)
@@ -169,6 +220,8 @@ static int set_option(struct config *c, int opt, const char *v, struct err *e)
 			       : 0;
 	case OPT_MAX_FLOWS:
 		return set_number(&c->max_flows, "max-flows", v, 1024, 1u << 26, e);
+	case OPT_QUOTA:
+		return set_quota(&c->quotas, v, e);
 	case OPT_FLOW_QUOTA:
 		return set_number(&c->flow_quota, "flow-quota", v, 1, 1u << 26, e);
 	case OPT_MAX_INTERFACES:
@@ -229,5 +282,5 @@ int config_parse(int argc, char **argv, struct config *ret, struct err *e)
 		return err_set(e, -EINVAL, "InvalidParameterValue", "",
 			       "unexpected argument %s: see vpcd --help", argv[optind]);
 	set_defaults(ret);
-	return 0;
+	return check_quotas(&ret->quotas, e);
 }

@@ -11,6 +11,7 @@
 
 #include "lib/addr.h"
 #include "lib/err.h"
+#include "model/store.h"
 
 struct config {
 	char instance[64]; /* "default" */
@@ -21,7 +22,8 @@ struct config {
 	struct cidr pool;
 	uint32_t linklocal_packets; /* a second; 0: the default */
 	uint32_t max_flows, max_interfaces;
-	uint32_t flow_quota; /* of an interface; 0: the default */
+	uint32_t flow_quota;  /* of an interface; 0: the default */
+	struct quotas quotas; /* 0: AWS's default */
 	unsigned namespace_pool;
 	bool lab_clock; /* virtual time may be moved forward */
 	bool purge;

@@ -77,8 +77,10 @@ static int64_t virtual_seconds(void *arg)
 
 static int open_store(struct daemon *d, struct err *e)
 {
-	struct store_config cfg = {
-		.account = d->cfg.account, .region = d->cfg.region, .pool = d->cfg.pool};
+	struct store_config cfg = {.account = d->cfg.account,
+				   .region = d->cfg.region,
+				   .pool = d->cfg.pool,
+				   .quotas = d->cfg.quotas};
 	char path[PATH_MAX + 16];
 
 	int rc;
