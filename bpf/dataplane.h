@@ -48,8 +48,8 @@ enum dp_map {
 	DP_RULE_ADDRESSES,
 	DP_RULE_PORTS,
 	DP_RULE_PEERS,
-	DP_RULE_TOTALS, /* struct name_key (a rule's id) -> uint64_t; the daemon's own, like
-			   DP_NAMES */
+	/* Not of the plan's items, but kept by other parts of the daemon: */
+	DP_RULE_TOTALS, /* struct name_key (a rule's id) -> uint64_t; programs do not read it */
 	DP_NAMES,
 	DP_DNS_ANSWERS,
 	DP_MAP_COUNT

@@ -155,11 +155,10 @@ int shadow_sync(struct shadow *s, struct err *e)
 {
 	struct entry *en, *tmp;
 
-	for (enum dp_map map = 0; map < DP_MAP_COUNT; map++) {
+	/* From DP_RULE_TOTALS on they are kept by others. */
+	for (enum dp_map map = 0; map < DP_RULE_TOTALS; map++) {
 		struct sync y = {s, map};
-		/* The last two are the daemon's notes, kept by others. */
-		bool ours = map != DP_NAMES && map != DP_RULE_TOTALS;
-		int rc = ours ? dataplane_dump(s->dp, map, sync_entry, &y, e) : 0;
+		int rc = dataplane_dump(s->dp, map, sync_entry, &y, e);
 
 		if (rc)
 			return err_wrap(e, "read map %s", dataplane_map_name(map));
@@ -313,9 +312,9 @@ int shadow_commit(struct shadow *s, struct shadow_counts *counts, struct err *e)
 
 	s->open = NULL;
 	/* Maps in the order of enum dp_map: an entry is there before one that leads to it. */
-	for (int map = 0; !rc && map < DP_MAP_COUNT; map++)
+	for (int map = 0; !rc && map < DP_RULE_TOTALS; map++)
 		rc = write_map(s, c, map, &local, e);
-	for (int map = DP_MAP_COUNT - 1; !rc && map >= 0; map--)
+	for (int map = DP_RULE_TOTALS - 1; !rc && map >= 0; map--)
 		rc = drop_map(s, c, map, false, &local, e);
 	settle(c, rc != 0);
 	s->totals.inserted += local.inserted;
@@ -334,7 +333,7 @@ int shadow_remove(struct shadow *s, const char *item, struct err *e)
 
 	if (!c)
 		return 0;
-	for (int map = DP_MAP_COUNT - 1; map >= 0; map--) {
+	for (int map = DP_RULE_TOTALS - 1; map >= 0; map--) {
 		int rc = drop_map(s, c, map, true, &s->totals, e);
 
 		if (rc)

@@ -70,3 +70,7 @@ def test_counts_outlive_changes_of_other_rules_and_the_daemon(net, inside):
     passes(last, (SERVER, 7), seven)  # programs count on
     net.start()
     assert rule_hits(net) == {7: 3, 9: 0, 10: 0}
+    net.end()
+    net.start()  # nothing has changed since: all of it stands as it should
+    assert net.rest("GET", "/v1/status")["Apply"]["Repaired"] == 0
+    assert rule_hits(net) == {7: 3, 9: 0, 10: 0}
