@@ -35,6 +35,13 @@ static __always_inline int is_local(struct walk *w, __u32 vpc, const struct ip12
 }
 
 /* The address by which a NAT gateway translates the packet's flow. */
+/* The mask is for the verifier, and the barrier for the compiler, which knows better. */
+static __always_inline const struct nat_address *nat_address_at(const struct nat_entry *n, __u32 i)
+{
+	asm volatile("" : "+r"(i));
+	return &n->addresses[i & (NAT_ADDRESSES_MAX - 1)];
+}
+
 /* Which of the gateway's addresses is this one, public or private? NAT_ADDRESSES_MAX: none. */
 static __always_inline __u32 nat_address_find(const struct nat_entry *n, const struct ip128 *ip)
 {
@@ -72,7 +79,7 @@ static __always_inline int enter_vpc(struct walk *w, const struct addr_entry *ho
 		if (i >= NAT_ADDRESSES_MAX)
 			return DROP_NAT_UNSOLICITED;
 		w->nat_address = i;
-		w->at.daddr = n->addresses[i].private_address;
+		w->at.daddr = nat_address_at(n, i)->private_address;
 	} else {
 		w->at.daddr = holder->other;
 	}

@@ -59,6 +59,7 @@ __noinline int link_answer(struct walk *w)
 	const __u8 router[6] = ROUTER_MAC;
 	const struct subnet_entry *s;
 	const struct addr_entry *a;
+	const struct nat_entry *gateway;
 	const struct eni *neighbour;
 	__u32 ifindex;
 
@@ -74,9 +75,15 @@ __noinline int link_answer(struct walk *w)
 	if (is_resolver(w, &w->match_address))
 		return LINK_RESOLVER;
 	a = holder_of(w, w->self.vpc, &w->match_address);
-	if (!a || a->kind != ADDR_ENI || a->ifindex == w->key.ifindex)
+	if (!a)
 		return LINK_NOBODY;
 	ifindex = a->ifindex;
+	if (a->kind == ADDR_NAT) { /* its frames are the router's */
+		gateway = bpf_map_lookup_elem(&nats, &ifindex);
+		return gateway && gateway->subnet == w->self.subnet ? LINK_NEIGHBOUR : LINK_NOBODY;
+	}
+	if (a->kind != ADDR_ENI || ifindex == w->key.ifindex)
+		return LINK_NOBODY;
 	neighbour = bpf_map_lookup_elem(&enis, &ifindex);
 	if (!neighbour || neighbour->subnet != w->self.subnet)
 		return LINK_NOBODY;

@@ -68,6 +68,8 @@ __noinline int walk_nat_return(struct walk *w)
 	w->at.daddr = w->old.daddr;
 	w->at.sport = w->old.sport;
 	w->at.dport = w->old.dport;
+	if (w->is.is_echo)
+		w->at.sport = w->old.sport;
 	if (w->dry)
 		trail_hop(w, TRAIL_NAT_GATEWAY, number, DROP_NONE, 0);
 	holder = holder_of(w, w->vpc, &w->at.daddr);
@@ -146,14 +148,14 @@ __noinline int walk_nat(struct walk *w)
 	subnet = n->subnet;
 	address = nat_address_choose(w, n);
 	if (n->flags & NAT_IS_PUBLIC)
-		w->public = n->addresses[address].public_address;
+		w->public = nat_address_at(n, address)->public_address;
 	if (w->subnet != subnet) {
 		w->subnet = subnet;
 		reason = gate_acl(w, subnet, 0);
 		if (reason)
 			return reason;
 	}
-	w->at.saddr = n->addresses[address].private_address;
+	w->at.saddr = nat_address_at(n, address)->private_address;
 	if (w->is.has_flow) {
 		w->at.sport = w->old.sport;
 		w->at.dport = w->old.dport;
