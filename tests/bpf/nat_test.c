@@ -287,6 +287,34 @@ static void two_cpus_never_give_the_same_port(void **state)
 	assert_int_equal(stats(w).error_port_allocation, 64000 - WINDOW);
 }
 
+/* ---- collection ---- */
+
+/* As vpcd/apply.c does it, every 100 ms: no look at the whole table at once, whatever expired. */
+static void expiry_is_worked_off_in_bounded_slices(void **state)
+{
+	const size_t budget = 8192, batch = 1024;
+	static uint8_t seen[65536];
+	struct world *w = *state;
+	struct flow_stats st;
+	uint64_t looked = 0;
+	unsigned slices = 0;
+
+	memset(seen, 0, sizeof(seen));
+	fill(w, 0, WINDOW, seen, NULL);
+	dataplane_clock_advance(w->dp, 351ull * 1000000000);
+	while (looked < 2 * WINDOW) {
+		assert_int_equal(dataplane_collect(w->dp, budget, &st, NULL), 0);
+		assert_in_range(st.entries, 1, budget + batch);
+		assert_int_equal(st.live, 0);
+		looked += st.entries;
+		slices++;
+	}
+	assert_int_equal(looked, 2 * WINDOW); /* each half once */
+	assert_in_range(slices, 2 * WINDOW / (budget + batch), 2 * WINDOW / budget + 1);
+	assert_int_equal(stats(w).idle_timeouts, WINDOW);
+	collect_all(w);
+}
+
 /* ---- TCP ---- */
 
 static void idle_connection_is_reset_at_its_next_packet(void **state)
@@ -470,6 +498,7 @@ int main(void)
 		LARGE_TEST(a_connection_closed_in_order_makes_room_for_one),
 		LARGE_TEST(the_next_address_is_used_when_one_is_full),
 		LARGE_TEST(two_cpus_never_give_the_same_port),
+		LARGE_TEST(expiry_is_worked_off_in_bounded_slices),
 		WORLD_TEST(idle_connection_is_reset_at_its_next_packet),
 		WORLD_TEST(stray_segments_are_reset_after_rfc_9293),
 		WORLD_TEST(a_syn_offers_no_more_than_the_path_takes),
