@@ -81,6 +81,7 @@ struct ip128 {
 	X(FLOW_TABLE_FULL, "flow table is full")                                         \
 	X(CONNTRACK_ALLOWANCE, "the interface's allowance of tracked flows is used up")  \
 	X(FLOW_PATH, "the path of the packet's flow has changed")                        \
+	X(LOSS, "lost on the simulated internet, as asked")                              \
 	X(INTERNAL, "internal limit")
 
 enum drop_reason {
@@ -123,7 +124,8 @@ struct eni {
 	__u16 mtu;
 	__u8 mac[6];
 	__u8 output; /* enum output_mode */
-	__u8 reserved[3];
+	__u8 reserved;
+	__u16 loss; /* of 10,000 packets that it sends or is sent, so many are lost */
 };
 
 /* ---- subnets: HASH, number -> struct subnet; vpcs: HASH, number -> struct vpc ---- */
@@ -387,6 +389,7 @@ enum flow_flags {
 	FLOW_CLOSING = 512,	 /* both FINs or an RST were seen */
 	FLOW_ROUTED = 1024,	 /* leaves the subnet: the router is the frame's sender */
 	FLOW_EGRESS_ONLY = 2048, /* opened through an egress-only internet gateway */
+	FLOW_LOSSY = 4096,	 /* the receiving interface loses packets */
 };
 
 struct flow {

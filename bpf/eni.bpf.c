@@ -78,6 +78,19 @@ static __always_inline int inspect_discovery(struct __sk_buff *skb, struct walk 
 	return reason ? reason : ACTION_REPLY;
 }
 
+/* As often as asked of hosts of the simulated internet. */
+static __always_inline int is_lost(const struct walk *w, __u32 loss)
+{
+	return loss && !w->dry && bpf_get_prandom_u32() % 10000 < loss;
+}
+
+static __always_inline int is_lost_on_arrival(const struct walk *w, __u32 ifindex)
+{
+	const struct eni *t = bpf_map_lookup_elem(&enis, &ifindex);
+
+	return t && is_lost(w, t->loss);
+}
+
 /* Everything before the flow table: 0, ACTION_REPLY, or the reason. */
 static __always_inline int inspect(struct __sk_buff *skb, struct walk *w)
 {
@@ -93,6 +106,8 @@ static __always_inline int inspect(struct __sk_buff *skb, struct walk *w)
 		return inspect_arp(skb, w);
 	if (!mac_equal(w->smac, self->mac))
 		return DROP_SOURCE_MAC;
+	if (is_lost(w, self->loss))
+		return DROP_LOSS;
 	if (type == bpf_htons(ETH_P_IP))
 		reason = parse_ipv4(skb, w);
 	else if (type == bpf_htons(ETH_P_IPV6))
@@ -220,6 +235,8 @@ static __always_inline int open_flow(struct __sk_buff *skb, struct walk *w, int 
 		reason = admit_elsewhere(w);
 	if (reason)
 		return reason;
+	if (is_lost(w, w->target.loss))
+		return DROP_LOSS;
 	if (w->is.fragment == FRAGMENT_FIRST)
 		fragment_remember(w);
 	set_macs(skb, w->target.mac, w->flow_flags & FLOW_ROUTED);
@@ -306,6 +323,8 @@ static __always_inline int judge(struct __sk_buff *skb, struct walk *w, int *act
 	reason = mtu_check(skb, w, w->is.has_flow ? w->mtu : f->mtu, action);
 	if (reason)
 		return reason;
+	if ((f->flags & FLOW_LOSSY) && is_lost_on_arrival(w, f->output_ifindex))
+		return DROP_LOSS;
 	if (w->dry) {
 		if (w->is.has_flow) /* it walked again, perhaps elsewhere */
 			w->flow_flags = f->flags;

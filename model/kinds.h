@@ -239,6 +239,7 @@ struct internet_host {
 	char *domain_name; /* "DomainName": its public DNS name; NULL: none */
 	struct ip address;
 	struct ip ipv6_address; /* unset: none */
+	int64_t packet_loss;	/* "PacketLossPercent": 0 to 100, each way */
 	struct mac mac_address; /* allocated */
 	struct sandbox sandbox;
 };

@@ -94,8 +94,11 @@ static const struct key function_keys[] = {{"Subnets", "SubnetIds"},
 					   {"Ipv6AllowedForDualStack", "Ipv6AllowedForDualStack"},
 					   SANDBOX_KEYS,
 					   {0}};
-static const struct key host_keys[] = {
-	{"Address", "Address"}, {"Ipv6Address", "Ipv6Address"}, SANDBOX_KEYS, {0}};
+static const struct key host_keys[] = {{"Address", "Address"},
+				       {"Ipv6Address", "Ipv6Address"},
+				       {"PacketLossPercent", "PacketLossPercent"},
+				       SANDBOX_KEYS,
+				       {0}};
 static const struct key zone_keys[] = {
 	{"Vpcs", "VpcIds"}, {"Records", NULL}, {"Tags", "Tags"}, {0}};
 static const struct key dhcp_keys[] = {{"DomainName", "DomainName"},

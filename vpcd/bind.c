@@ -69,6 +69,7 @@ static int put_eni(const struct bind *b, const struct item *it, struct err *e)
 		.udp_stream_timeout = body->udp_stream_timeout,
 		.flow_quota = b->flow_quota,
 		.mtu = body->mtu,
+		.loss = body->loss,
 		.output = OUTPUT_PEER,
 	};
 

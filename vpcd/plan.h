@@ -98,6 +98,7 @@ struct item_eni {
 	uint16_t mtu;
 	struct ip address, address6; /* primary ones; address6 unset: none */
 	uint32_t tcp_established_timeout, udp_timeout, udp_stream_timeout; /* s, 0: default */
+	uint16_t loss; /* of 10,000 packets; of internet hosts */
 };
 
 struct item_gateway {

@@ -54,7 +54,7 @@ static void builtin_subnet(struct plan_pass *pp, const char *vpc, const char *su
 /* What the built-in interfaces and internet hosts have in common: address6 may be unset. */
 static void emit_interface(struct plan_pass *pp, const char *id, const char *vpc,
 			   const char *subnet, uint32_t flags, struct item_attachment *at,
-			   const struct ip *address6)
+			   const struct ip *address6, int64_t loss_percent)
 {
 	struct cidr more = {*address6, 128};
 	struct item_eni en;
@@ -69,6 +69,7 @@ static void emit_interface(struct plan_pass *pp, const char *id, const char *vpc
 	en.mtu = at->mtu;
 	en.address = at->address.ip;
 	en.address6 = *address6;
+	en.loss = (uint16_t)(loss_percent * 100);
 	plan_emit(pp, ITEM_ENI, id, &en, sizeof(en));
 	plan_emit_address(pp, vpc, &en.address, ADDR_ENI, id, vpc, NULL, NULL);
 	if (at->n_more)
@@ -109,7 +110,7 @@ static void emit_service(struct plan_pass *pp)
 	at.route = (struct cidr){ip_from_v4(SERVICE_CLIENTS), 10};
 	at.route6 = block6(SERVICE_CLIENTS6);
 	emit_interface(pp, SYMBOL_SERVICE, SYMBOL_SERVICE, SYMBOL_SERVICE, ENI_SERVICE, &at,
-		       &address6);
+		       &address6, 0);
 }
 
 static void emit_internet_interface(struct plan_pass *pp, const char *id, const char *netns,
@@ -121,7 +122,7 @@ static void emit_internet_interface(struct plan_pass *pp, const char *id, const 
 	struct item_attachment at = attachment(netns, ifname, &mac, &ip, INTERNET_ROUTER);
 
 	emit_interface(pp, id, SYMBOL_INTERNET, SYMBOL_INTERNET_SUBNET,
-		       ENI_INTERNET | ENI_SOURCE_DEST_CHECK, &at, &none);
+		       ENI_INTERNET | ENI_SOURCE_DEST_CHECK, &at, &none, 0);
 }
 
 void plan_builtin(struct plan_pass *pp)
@@ -149,7 +150,7 @@ void plan_internet_host(struct plan_pass *pp, const struct object *o)
 	if (ip_is_set(&h->ipv6_address))
 		at.gateway6 = ip6(ROUTER6);
 	emit_interface(pp, o->id, SYMBOL_INTERNET, SYMBOL_INTERNET_SUBNET,
-		       ENI_INTERNET | ENI_SOURCE_DEST_CHECK, &at, &h->ipv6_address);
+		       ENI_INTERNET | ENI_SOURCE_DEST_CHECK, &at, &h->ipv6_address, h->packet_loss);
 	if (h->domain_name)
 		plan_dns_address(pp, SYMBOL_INTERNET, h->domain_name, 60, &h->address);
 	if (h->domain_name && ip_is_set(&h->ipv6_address))

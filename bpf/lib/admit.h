@@ -106,6 +106,8 @@ static __always_inline void forward_fill(struct walk *w, const struct dp_config 
 		f->flags |= FLOW_SNAT;
 	if (!ip128_equal(&w->key.daddr, &w->at.daddr))
 		f->flags |= FLOW_DNAT;
+	if (w->target.loss)
+		f->flags |= FLOW_LOSSY;
 	if (w->key.protocol == IPPROTO_TCP && (w->is.tcp_flags & TCP_FIN))
 		f->flags |= FLOW_SEEN_FIN;
 	if (w->key.protocol == IPPROTO_TCP && (w->is.tcp_flags & TCP_RST))
@@ -128,6 +130,8 @@ static __always_inline void reverse_fill(struct walk *w)
 	f->flags = FLOW_REPLY | FLOW_ACL_UNKNOWN |
 		   (flags & (FLOW_ROUTED | FLOW_TRACKED_IN | FLOW_TRACKED_OUT | FLOW_EGRESS_ONLY |
 			     FLOW_CLOSING));
+	if (w->self.loss)
+		f->flags |= FLOW_LOSSY;
 	if (flags & FLOW_SNAT)
 		f->flags |= FLOW_DNAT;
 	if (flags & FLOW_DNAT)
@@ -387,6 +391,8 @@ __noinline int walk_again(struct walk *w)
 		return readmit(w, f, cfg);
 	f->mtu = w->mtu;
 	flow_set_routed(f, w->flow_flags & FLOW_ROUTED);
+	if (w->target.loss)
+		__sync_fetch_and_or(&f->flags, FLOW_LOSSY);
 	f->generation = *(volatile const __u32 *)&cfg->generation;
 	f->group_generation = *(volatile const __u32 *)&cfg->group_generation;
 	if (w->old_flags & FLOW_ACL_UNKNOWN)

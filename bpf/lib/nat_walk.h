@@ -68,8 +68,6 @@ __noinline int walk_nat_return(struct walk *w)
 	w->at.daddr = w->old.daddr;
 	w->at.sport = w->old.sport;
 	w->at.dport = w->old.dport;
-	if (w->is.is_echo)
-		w->at.sport = w->old.sport;
 	if (w->dry)
 		trail_hop(w, TRAIL_NAT_GATEWAY, number, DROP_NONE, 0);
 	holder = holder_of(w, w->vpc, &w->at.daddr);

@@ -16,6 +16,8 @@ static const struct field fields[] = {
 	      .help = "Public address; absent: the lowest free one of 203.0.113.0/24"),
 	FIELD(internet_host, ipv6_address, "Ipv6Address", .flags = IMMUTABLE | COLUMN,
 	      .help = "Public IPv6 address; absent: none"),
+	FIELD(internet_host, packet_loss, "PacketLossPercent", .max = 100,
+	      .help = "How many of 100 packets to it, and of those from it, are lost"),
 	FIELD(internet_host, mac_address, "MacAddress", .flags = ALLOCATED,
 	      .help = "Hardware address"),
 	SANDBOX_FIELDS(internet_host),

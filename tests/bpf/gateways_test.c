@@ -270,11 +270,64 @@ static void a_larger_packet_than_the_internets_is_dropped(void **state)
 	assert_answers(w, W, &p, DROP_MTU);
 }
 
+static void set_loss(struct world *w, uint16_t loss)
+{
+	struct eni host = {.vpc = VPC_INTERNET,
+			   .subnet = 9,
+			   .flags = ENI_SOURCE_DEST_CHECK | ENI_INTERNET,
+			   .address = v4(ip_of(H)),
+			   .address6 = ip6_of(H),
+			   .mtu = 1500,
+			   .loss = loss};
+	uint32_t id = H;
+
+	memcpy(host.mac, mac_of(H), 6);
+	put(w, DP_ENIS, &id, &host);
+	dataplane_bump_generation(w->dp);
+}
+
+/* Of 2,000 packets of one flow and 2,000 of new ones each way. */
+static void hosts_of_the_internet_lose_as_many_as_asked(void **state)
+{
+	struct world *w = *state;
+	unsigned port, out = 0, back = 0, new = 0;
+	struct packet p;
+
+	packet_udp(&p, mac_of(W), router_mac, ip_of(W), 4000, IP_HOST, 53);
+	assert_passes(w, W, &p);
+	port = packet_sport(&p);
+	set_loss(w, 2500);
+	for (unsigned i = 0; i < 2000; i++) {
+		packet_udp(&p, mac_of(W), router_mac, ip_of(W), 4000, IP_HOST, 53);
+		out += run(w, W, &p) == TC_ACT_SHOT;
+		packet_udp(&p, mac_of(H), router_mac, IP_HOST, 53, IP_WEB, port);
+		back += run(w, H, &p) == TC_ACT_SHOT;
+		packet_udp(&p, mac_of(W), router_mac, ip_of(W), 5000 + i % 500, IP_HOST, 53);
+		new += run(w, W, &p) == TC_ACT_SHOT;
+	}
+	/* 500 each; 5 standard deviations are 97. */
+	assert_in_range(out, 400, 600);
+	assert_in_range(back, 400, 600);
+	assert_in_range(new, 400, 600);
+	assert_int_equal(drops(w, DROP_LOSS), out + back + new);
+	set_loss(w, 10000);
+	packet_udp(&p, mac_of(W), router_mac, ip_of(W), 4000, IP_HOST, 53);
+	assert_drops(w, W, &p, DROP_LOSS);
+	packet_udp(&p, mac_of(H), router_mac, IP_HOST, 53, IP_WEB, port);
+	assert_drops(w, H, &p, DROP_LOSS);
+	set_loss(w, 0);
+	for (unsigned i = 0; i < 100; i++) {
+		packet_udp(&p, mac_of(W), router_mac, ip_of(W), 4000, IP_HOST, 53);
+		assert_passes(w, W, &p);
+	}
+}
+
 #define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		WORLD_TEST(hosts_of_the_internet_lose_as_many_as_asked),
 		WORLD_TEST(nat_gateway_lends_address_and_port),
 		WORLD_TEST(nat_keeps_tcp_and_echo_apart_and_right),
 		WORLD_TEST(clients_with_the_same_port_get_different_ones),

@@ -466,6 +466,38 @@ def test_exhaustion_to_the_last_port_and_recovery(net, ends):
     assert figures(net)["ErrorPortAllocation"] == before["ErrorPortAllocation"] + 1
 
 
+# ---- the simulated internet ----
+
+def test_a_host_of_the_internet_loses_packets_as_asked(net):
+    def loss(percent, **kwargs):
+        return net.ctl("internet-host", "set", "www", "--packet-loss-percent", percent, **kwargs)
+
+    loss(100)
+    try:
+        before = net.drops("LOSS")
+        assert net.fetch("inside", WWW, timeout=2) is None
+        assert net.drops("LOSS") > before
+        r = loss(101, check=False)
+        assert r.returncode == 1 and "PacketLossPercent" in r.stderr
+    finally:
+        loss(0)
+    before = net.drops("LOSS")
+    assert net.fetch("inside", WWW) == f"www {NAT}"
+    assert net.drops("LOSS") == before
+
+
+def test_a_host_of_the_internet_may_be_far_away(net, ends):
+    """By netem at the host's own end of its link."""
+    netem = subprocess.run(["nsenter", f"--net={ends['far'].netns}", "tc", "qdisc", "add", "dev",
+                            "eth0", "root", "netem", "delay", "50ms"], check=False)
+    if netem.returncode:
+        pytest.skip("delay needs sch_netem, which this kernel has not")
+    sent = time.monotonic()
+    port = reach(ends["raw"], ends["far"], udp(ends["raw"], 4700)).sport
+    assert reach(ends["far"], ends["raw"], udp(ends["far"], 53, NAT, port)) is not None
+    assert time.monotonic() - sent >= 0.05
+
+
 # ---- the private type ----
 
 def test_private_gateways_of_equal_ranges_do_not_meet(net):
