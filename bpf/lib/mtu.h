@@ -36,7 +36,9 @@ static __always_inline struct payload *payload_buffer(void)
 	return bpf_map_lookup_elem(&payload, &zero);
 }
 
-/* Keeps the compiler from proving away a bound that the verifier needs. */
+/* Keeps the compiler from proving away a bound that the verifier needs. Such numbers are 64 bits
+ * wide, and lengths are compared less one: Linux 6.1 learns nothing from halves, nor from "not 0".
+ */
 #define OPAQUE(x) asm volatile("" : "+r"(x))
 
 static __always_inline __u16 fold(__u64 s)
@@ -162,17 +164,17 @@ __noinline int too_big(struct __sk_buff *skb, struct walk *w, __u32 mtu)
 /* ---- cutting ---- */
 
 /* The sum of the payload in the buffer; octets behind it up to a word are zeroed. */
-static __always_inline __u64 payload_sum(struct payload *b, __u32 len)
+static __always_inline __u64 payload_sum(struct payload *b, __u64 len)
 {
-	__u64 sum = 0;
-	__u32 at = 0;
+	__u64 sum = 0, at = 0;
 
+	OPAQUE(len);
 	if (len > PAYLOAD_MAX)
 		return 0;
 	b->b[len] = b->b[len + 1] = b->b[len + 2] = 0;
-	len = (len + 3) & ~3u;
+	len = (len + 3) & ~3ull;
 	for (int i = 0; i < PAYLOAD_MAX / SUM_CHUNK && at < len; i++) {
-		__u32 n = len - at;
+		__u64 n = len - at;
 
 		if (n > SUM_CHUNK)
 			n = SUM_CHUNK;
@@ -213,10 +215,13 @@ static __always_inline void checksum_complete(const struct walk *w, const struct
 __noinline int cut_piece(struct __sk_buff *skb, struct walk *w, __u32 at, __u32 len, __u32 more)
 {
 	struct payload *b = payload_buffer();
+	__u64 from = at, less = len - 1ull;
 	struct iphdr ip;
 
 	w = walk_own(w);
-	if (!w || !b || at > PAYLOAD_MAX || !len || len > PAYLOAD_MAX)
+	OPAQUE(from);
+	OPAQUE(less);
+	if (!w || !b || from > PAYLOAD_MAX || less >= PAYLOAD_MAX)
 		return -1;
 	ip = w->cut_head;
 	ip.tot_len = bpf_htons(sizeof(ip) + len);
@@ -225,7 +230,7 @@ __noinline int cut_piece(struct __sk_buff *skb, struct walk *w, __u32 at, __u32 
 	ip.check = ~fold(sum_words(&ip, sizeof(ip)));
 	if (bpf_skb_change_tail(skb, ETH_LEN + sizeof(ip) + len, 0) ||
 	    bpf_skb_store_bytes(skb, ETH_LEN, &ip, sizeof(ip), 0) ||
-	    bpf_skb_store_bytes(skb, ETH_LEN + sizeof(ip), b->b + at, len, 0))
+	    bpf_skb_store_bytes(skb, ETH_LEN + sizeof(ip), b->b + from, less + 1, 0))
 		return -1;
 	return bpf_clone_redirect(skb, w->output_ifindex, 0);
 }
@@ -234,7 +239,8 @@ __noinline int cut_piece(struct __sk_buff *skb, struct walk *w, __u32 at, __u32 
 __noinline int cut(struct __sk_buff *skb, struct walk *w)
 {
 	struct payload *b = payload_buffer();
-	__u32 len, slice, at = 0;
+	__u32 slice, at = 0;
+	__u64 len, less;
 
 	w = walk_own(w);
 	if (!w || !b)
@@ -243,8 +249,9 @@ __noinline int cut(struct __sk_buff *skb, struct walk *w)
 	slice = (w->mtu - sizeof(struct iphdr)) & ~7u;
 	if (bpf_skb_load_bytes(skb, ETH_LEN, &w->cut_head, sizeof(w->cut_head)))
 		return TC_ACT_SHOT;
-	OPAQUE(len);
-	if (!len || len > PAYLOAD_MAX || bpf_skb_load_bytes(skb, ETH_LEN + 20, b->b, len))
+	less = len - 1;
+	OPAQUE(less);
+	if (less >= PAYLOAD_MAX || bpf_skb_load_bytes(skb, ETH_LEN + 20, b->b, less + 1))
 		return TC_ACT_SHOT;
 	checksum_complete(w, &w->cut_head, b, len);
 	for (int i = 0; i < PIECES_MAX && at < len; i++) {

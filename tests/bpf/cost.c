@@ -3,7 +3,7 @@
  * medians of interleaved rounds of single test runs. (A repeated run would go on with the frame as
  * the one before left it, which is another path.)
  */
-#include "world.h"
+#include "world6.h"
 
 #define ROUNDS 15
 #define RUNS   20000
@@ -40,18 +40,25 @@ static int empty_program(void)
 
 int main(void)
 {
-	static const char *const names[] = {
-		"empty program",	   "neighbour, established",   "other subnet, established",
-		"elastic IP, established", "NAT gateway, established", "dropped by a group (walk)"};
+	static const char *const names[] = {"empty program",
+					    "neighbour, established",
+					    "other subnet, established",
+					    "elastic IP, established",
+					    "NAT gateway, established",
+					    "dropped by a group (walk)",
+					    "IPv6: neighbour, established",
+					    "IPv6: other subnet, established",
+					    "IPv6: internet, established",
+					    "IPv6: dropped by a group (walk)"};
 	enum { CASES = sizeof(names) / sizeof(names[0]) };
-	uint32_t from[CASES] = {A, A, A, W, C, A}, ns[CASES][ROUNDS];
+	uint32_t from[CASES] = {A, A, A, W, C, A, A, A, W, A}, ns[CASES][ROUNDS];
 	struct packet p[CASES];
 	struct world *w;
 	void *state;
 	int progs[CASES];
 
 	world_enter(NULL);
-	world_setup(&state);
+	world6_setup(&state);
 	w = state;
 	put_eni(w, B, 16, 1, 2, ENI_SOURCE_DEST_CHECK);
 	packet_udp(&p[0], mac_of(A), router_mac, ip_of(A), 1, ip_of(C), 7);
@@ -60,9 +67,15 @@ int main(void)
 	packet_tcp(&p[3], mac_of(W), router_mac, ip_of(W), 2, IP_HOST, 80, 0x10);
 	packet_tcp(&p[4], mac_of(C), router_mac, ip_of(C), 2, IP_HOST, 80, 0x10);
 	packet_udp(&p[5], mac_of(A), mac_of(B), ip_of(A), 3, ip_of(B), 9);
+	packet6_tcp(&p[6], mac_of(A), mac_of(B), ip6_of(A), 2, ip6_of(B), 80, 0x10);
+	packet6_tcp(&p[7], mac_of(A), router_mac, ip6_of(A), 2, ip6_of(C), 80, 0x10);
+	packet6_tcp(&p[8], mac_of(W), router_mac, ip6_of(W), 2, ip6_of(H), 80, 0x10);
+	packet6_udp(&p[9], mac_of(A), mac_of(B), ip6_of(A), 3, ip6_of(B), 9);
 	for (int i = 0; i < CASES; i++) {
 		struct packet first = p[i];
 
+		if (i == 4) /* a gateway resets what it does not know */
+			packet_tcp(&first, mac_of(C), router_mac, ip_of(C), 2, IP_HOST, 80, 2);
 		progs[i] = i ? dataplane_eni_prog(w->dp) : empty_program();
 		run(w, from[i], &first);
 	}
@@ -75,7 +88,7 @@ int main(void)
 		if (!i)
 			continue;
 		qsort(ns[i], ROUNDS, sizeof(ns[i][0]), ascending);
-		printf("%-28s %4u ns (%u to %u)\n", names[i], ns[i][ROUNDS / 2], ns[i][ROUNDS / 4],
+		printf("%-32s %4u ns (%u to %u)\n", names[i], ns[i][ROUNDS / 2], ns[i][ROUNDS / 4],
 		       ns[i][3 * ROUNDS / 4]);
 	}
 	world_teardown(&state);
