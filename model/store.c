@@ -13,24 +13,7 @@
 
 #define META_PREFIX "daemon/" /* keys that are not the store's own */
 
-static unsigned or_default(unsigned given, unsigned def)
-{
-	return given ? given : def;
-}
-
-static void quotas_default(struct quotas *to, const struct quotas *from)
-{
-	static const struct quotas none;
-
-	from = from ? from : &none;
-	to->rules_per_group = or_default(from->rules_per_group, 60);
-	to->groups_per_interface = or_default(from->groups_per_interface, 5);
-	to->entries_per_acl = or_default(from->entries_per_acl, 20);
-	to->routes_per_table = or_default(from->routes_per_table, 50);
-	to->addresses_per_interface = or_default(from->addresses_per_interface, 50);
-}
-
-static int config_copy(struct store_config *to, const struct store_config *from)
+static int config_copy(struct store_config *to, const struct store_config *from, struct err *e)
 {
 	const char *account = from && from->account ? from->account : "123456789012";
 	const char *region = from && from->region ? from->region : "us-east-1";
@@ -45,8 +28,11 @@ static int config_copy(struct store_config *to, const struct store_config *from)
 		to->ipv6_pool = from->ipv6_pool;
 	else
 		cidr_parse("2001:db8:1000::/36", &to->ipv6_pool);
-	quotas_default(&to->quotas, from ? &from->quotas : NULL);
-	return to->account && to->region ? 0 : -ENOMEM;
+	if (from)
+		to->quotas = from->quotas;
+	if (!to->account || !to->region)
+		return err_sys(e, -ENOMEM, "configuration");
+	return quotas_complete(&to->quotas, e);
 }
 
 /* ---- open ---- */
@@ -118,10 +104,8 @@ int store_open(const char *path, const struct store_config *cfg, struct store **
 	if (!s)
 		return err_sys(e, -ENOMEM, "open %s", path);
 	s->index = model_index_new();
-	r = s->index ? config_copy(&s->cfg, cfg) : -ENOMEM;
-	if (r)
-		err_sys(e, r, "open %s", path);
-	else
+	r = s->index ? config_copy(&s->cfg, cfg, e) : err_sys(e, -ENOMEM, "open %s", path);
+	if (!r)
 		r = db_open(path, &s->db, e);
 	if (!r) {
 		s->revision = db_revision(s->db);

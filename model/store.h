@@ -6,19 +6,11 @@
 #define VPCD_MODEL_STORE_H
 
 #include "model/kinds.h"
+#include "model/quotas.h"
 
 struct store;
 struct model;
 struct txn;
-
-/* Per object; 0: AWS's default. EC2 lets people ask for more, up to the maximum. */
-struct quotas {
-	unsigned rules_per_group;      /* of each direction and family: 60 */
-	unsigned groups_per_interface; /* 5, at most 16; product with the former <= 1000 */
-	unsigned entries_per_acl;  /* of each direction and family, the final deny too: 20, 40 */
-	unsigned routes_per_table; /* of each family: 50, 1000 */
-	unsigned addresses_per_interface; /* of each family: 50 */
-};
 
 struct store_config {
 	const char *account;   /* NULL: 123456789012 */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "lib/cleanup.h"
 #include "lib/log.h"
@@ -25,6 +26,7 @@ static const char help[] =
 	"  --account ID         owner of all objects (default 123456789012)\n"
 	"  --region NAME        (default us-east-1)\n"
 	"  --public-pool CIDR   elastic IPs (default 198.51.100.0/24)\n"
+	"  --ipv6-pool CIDR     VPCs' IPv6 blocks by \"auto\" (default 2001:db8:1000::/36)\n"
 	"  --max-flows N        entries of the flow table, two a flow (default 262144)\n"
 	"  --quota NAME=N       raise a quota of AWS's: rules-per-group (60), "
 	"groups-per-interface\n"
@@ -54,6 +56,7 @@ enum option_id {
 	OPT_ACCOUNT,
 	OPT_REGION,
 	OPT_PUBLIC_POOL,
+	OPT_IPV6_POOL,
 	OPT_MAX_FLOWS,
 	OPT_FLOW_QUOTA,
 	OPT_QUOTA,
@@ -76,6 +79,7 @@ static const struct option options[] = {
 	{"account", required_argument, NULL, OPT_ACCOUNT},
 	{"region", required_argument, NULL, OPT_REGION},
 	{"public-pool", required_argument, NULL, OPT_PUBLIC_POOL},
+	{"ipv6-pool", required_argument, NULL, OPT_IPV6_POOL},
 	{"max-flows", required_argument, NULL, OPT_MAX_FLOWS},
 	{"quota", required_argument, NULL, OPT_QUOTA},
 	{"flow-quota", required_argument, NULL, OPT_FLOW_QUOTA},
@@ -133,48 +137,12 @@ static int set_number(uint32_t *dst, const char *option, const char *value, uint
 	return 0;
 }
 
-#define GROUPS_PRODUCT_MAX 1000
-
-/* "rules-per-group=100". Maxima: VPC User Guide, amazon-vpc-limits. */
-static int set_quota(struct quotas *q, const char *text, struct err *e)
-{
-	const struct {
-		const char *name;
-		unsigned *value, max;
-	} quotas[] = {
-		{"rules-per-group", &q->rules_per_group, GROUPS_PRODUCT_MAX},
-		{"groups-per-interface", &q->groups_per_interface, 16},
-		{"entries-per-acl", &q->entries_per_acl, 40},
-		{"routes-per-table", &q->routes_per_table, 1000},
-		{"addresses-per-interface", &q->addresses_per_interface, 50},
-	};
-	const char *is = strchr(text, '=');
-	size_t len = is ? (size_t)(is - text) : 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(quotas); i++) {
-		uint32_t n;
-
-		if (!len || strlen(quotas[i].name) != len || strncmp(quotas[i].name, text, len))
-			continue;
-		if (set_number(&n, "quota", is + 1, 1, quotas[i].max, e))
-			return -EINVAL;
-		*quotas[i].value = n;
-		return 0;
-	}
-	return bad(e, "quota", text, "must be NAME=N; --help names them");
-}
-
 /* What defaults do not exceed, options together may. */
 static int check_quotas(const struct quotas *q, struct err *e)
 {
-	unsigned rules = q->rules_per_group ? q->rules_per_group : 60;
-	unsigned groups = q->groups_per_interface ? q->groups_per_interface : 5;
+	struct quotas all = *q;
 
-	if (rules * groups <= GROUPS_PRODUCT_MAX)
-		return 0;
-	return err_set(e, -EINVAL, "InvalidParameterValue", "quota",
-		       "--quota: %u rules a group by %u groups an interface are more than %u",
-		       rules, groups, GROUPS_PRODUCT_MAX);
+	return quotas_complete(&all, e);
 }
 
 static int set_account(struct config *c, const char *value, struct err *e)
@@ -182,6 +150,14 @@ static int set_account(struct config *c, const char *value, struct err *e)
 	if (strlen(value) != 12 || strspn(value, "0123456789") != 12)
 		return bad(e, "account", value, "must be 12 digits");
 	c->account = value;
+	return 0;
+}
+
+static int set_ipv6_pool(struct config *c, const char *value, struct err *e)
+{
+	if (cidr_parse(value, &c->ipv6_pool) || !cidr_is_canonical(&c->ipv6_pool) ||
+	    c->ipv6_pool.ip.family != AF_INET6 || c->ipv6_pool.len > 56)
+		return bad(e, "ipv6-pool", value, "must be an IPv6 block with room for a /56");
 	return 0;
 }
 
@@ -218,10 +194,12 @@ static int set_option(struct config *c, int opt, const char *v, struct err *e)
 		return cidr_parse(v, &c->pool) || !cidr_is_canonical(&c->pool)
 			       ? bad(e, "public-pool", v, "must be a CIDR block")
 			       : 0;
+	case OPT_IPV6_POOL:
+		return set_ipv6_pool(c, v, e);
+	case OPT_QUOTA:
+		return quota_set(&c->quotas, v, e);
 	case OPT_MAX_FLOWS:
 		return set_number(&c->max_flows, "max-flows", v, 1024, 1u << 26, e);
-	case OPT_QUOTA:
-		return set_quota(&c->quotas, v, e);
 	case OPT_FLOW_QUOTA:
 		return set_number(&c->flow_quota, "flow-quota", v, 1, 1u << 26, e);
 	case OPT_MAX_INTERFACES:

@@ -19,7 +19,7 @@ struct config {
 	char group[64];
 	gid_t gid; /* of `group`; -1: there is no such group */
 	const char *account, *region;
-	struct cidr pool;
+	struct cidr pool, ipv6_pool;
 	uint32_t linklocal_packets; /* a second; 0: the default */
 	uint32_t max_flows, max_interfaces;
 	uint32_t flow_quota;  /* of an interface; 0: the default */

@@ -80,6 +80,7 @@ static int open_store(struct daemon *d, struct err *e)
 	struct store_config cfg = {.account = d->cfg.account,
 				   .region = d->cfg.region,
 				   .pool = d->cfg.pool,
+				   .ipv6_pool = d->cfg.ipv6_pool,
 				   .quotas = d->cfg.quotas};
 	char path[PATH_MAX + 16];
 
