@@ -363,6 +363,50 @@ static void rejected_peering_is_asked_for_again(void **state)
 	assert_int_equal(status_of(l), PEERING_PENDING_ACCEPTANCE);
 }
 
+/* ---- what the plan says ---- */
+
+static const char *detail_of(const struct lab *l, enum kind_id kind)
+{
+	for (size_t i = 0; i < l->steps.n; i++)
+		if (l->steps.v[i].kind == kind)
+			return l->steps.v[i].detail ? l->steps.v[i].detail : "";
+	return "no step";
+}
+
+#define TABLE(routes)                                                                             \
+	FILE_OF(", 'InternetGateway': 'igw', 'EgressOnlyInternetGateway': 'eigw', "               \
+		"'RouteTables': {'r': {'Routes': {" routes "}}}, 'NetworkAcls': {'a': {'Entries'" \
+		": ['1 allow all from ::/0']}}",                                                  \
+		"")
+
+static void plan_names_what_a_list_gains_and_loses(void **state)
+{
+	struct lab *l = *state;
+	cleanup_free char *denied = NULL;
+
+	must_load(l, TABLE("'0.0.0.0/0': 'igw', '192.0.2.0/24': 'igw'"));
+	must_load(l, TABLE("'0.0.0.0/0': 'igw', '::/0': 'eigw'"));
+	assert_string_equal(detail_of(l, KIND_ROUTE_TABLE),
+			    "Routes: -192.0.2.0/24 by igw +::/0 by eigw");
+	denied = with(TABLE("'0.0.0.0/0': 'igw', '::/0': 'eigw'"), "1 allow", "2 deny");
+	must_load(l, denied);
+	assert_string_equal(detail_of(l, KIND_NETWORK_ACL),
+			    "Entries: -1 allow all from ::/0 +2 deny all from ::/0");
+}
+
+static void plan_says_why_an_object_is_replaced(void **state)
+{
+	struct lab *l = *state;
+
+	must_load(l, PEERS("10.1.0.0/16", ""));
+	must_load(l, PEERS("10.2.0.0/16", ""));
+	assert_string_equal(detail_of(l, KIND_VPC), "CidrBlock is immutable");
+	assert_string_equal(detail_of(l, KIND_VPC_PEERING_CONNECTION),
+			    "what it belongs to is replaced");
+	must_load(l, PEERS("10.2.0.0/16", ", 'Accept': false"));
+	assert_string_equal(detail_of(l, KIND_VPC_PEERING_CONNECTION), "it was active");
+}
+
 /* ---- IPv6 that comes and goes ---- */
 
 #define SIX(vpc, subnet, instance)                                                       \
@@ -427,6 +471,8 @@ int main(void)
 		LAB_TEST(peering_is_accepted_unless_the_file_says_otherwise),
 		LAB_TEST(failed_peering_stands_and_is_asked_for_again_once_it_may_be),
 		LAB_TEST(rejected_peering_is_asked_for_again),
+		LAB_TEST(plan_names_what_a_list_gains_and_loses),
+		LAB_TEST(plan_says_why_an_object_is_replaced),
 		LAB_TEST(ipv6_is_added_moved_and_taken_away),
 		LAB_TEST(groups_and_acls_of_an_ipv6_vpc_let_it_out),
 	};
