@@ -106,6 +106,22 @@ static inline char *with(const char *text, const char *from, const char *to)
 	return buf_take(&b);
 }
 
+static inline char *read_file(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char *text;
+	long n;
+
+	assert_non_null(f);
+	fseek(f, 0, SEEK_END);
+	n = ftell(f);
+	rewind(f);
+	text = calloc(1, (size_t)n + 1);
+	assert_int_equal(fread(text, 1, (size_t)n, f), n);
+	fclose(f);
+	return text;
+}
+
 static inline const struct object *named(struct lab *l, enum kind_id kind, const char *name)
 {
 	const struct object *o;

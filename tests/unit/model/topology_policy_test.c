@@ -9,22 +9,6 @@
 
 #define EXAMPLE EXAMPLES "/everything.json"
 
-static char *read_file(const char *path)
-{
-	FILE *f = fopen(path, "r");
-	char *text;
-	long n;
-
-	assert_non_null(f);
-	fseek(f, 0, SEEK_END);
-	n = ftell(f);
-	rewind(f);
-	text = calloc(1, (size_t)n + 1);
-	assert_int_equal(fread(text, 1, (size_t)n, f), n);
-	fclose(f);
-	return text;
-}
-
 static void must_load_raw(struct lab *l, const char *text)
 {
 	if (load(l, text, strlen(text)))
