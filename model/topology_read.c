@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * From a topology file to entries. See topology_load.h.
  */
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -348,11 +349,27 @@ static void add_public_ip(struct load *l, const char *name, const struct json *v
 
 /* ---- blocks ---- */
 
+/* As the kinds keep it: lower case, no final dot. */
+static void set_domain(struct entry *e)
+{
+	cleanup_free char *name = strdup(e->name);
+	size_t n = name ? strlen(name) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		name[i] = (char)tolower((unsigned char)name[i]);
+	if (n > 1 && name[n - 1] == '.')
+		name[n - 1] = 0;
+	json_set_str(e->spec, "DomainName", name);
+}
+
 static void read_entry(struct load *l, enum kind_id kind, const char *name, const char *vpc,
 		       const char *pointer, const struct json *body)
 {
 	struct entry *e;
 
+	if (!*name)
+		fault_format(l, pointer, NULL, true, "InvalidParameterValue",
+			     "a %s's name is not empty", kinds[kind]->name);
 	if (!value_is_type(l, body, JSON_OBJECT, pointer, NULL))
 		return;
 	check_keys(l, body, block_keys(kind), pointer);
@@ -363,7 +380,7 @@ static void read_entry(struct load *l, enum kind_id kind, const char *name, cons
 	if (kind == KIND_INSTANCE || kind == KIND_FUNCTION || kind == KIND_INTERNET_HOST)
 		set_directory(l, e);
 	if (kind == KIND_INTERNET_HOST || kind == KIND_HOSTED_ZONE)
-		json_set_str(e->spec, "DomainName", name);
+		set_domain(e);
 	if (kind == KIND_SECURITY_GROUP)
 		json_set_str(e->spec, "GroupName", name);
 	if (kind == KIND_NETWORK_ACL)
