@@ -129,6 +129,8 @@ static int create_rule(struct txn *t, const struct object *group, struct json *s
 			AS_CONST(security_group, group)->vpc_id, &o, e);
 	if (!rc)
 		json_append(items, object_to_json(txn_model(t), o));
+	else
+		rule_hint(txn_model(t), spec, e);
 	return rc;
 }
 

@@ -281,20 +281,42 @@ static void add_direction(struct json *row)
 	json_set_str(row, "Direction", json_bool(json_get(row, key)) ? "egress" : "ingress");
 }
 
-/* The members of a route that begin so, and not so: its destination and its target. */
-static void add_ends(struct json *row)
+/* The name of the object of an id; the id itself where it has none or is gone. malloc'd. */
+static char *name_of(struct cli *c, const char *id)
+{
+	cleanup_buf struct buf path = {0};
+	struct request rq = {.method = "GET"};
+	struct response resp;
+	const char *name;
+	char *ret;
+
+	buf_puts(&path, "/v1/resolve/");
+	url_add(&path, id);
+	rq.path = buf_str(&path);
+	client_perform(c, &rq, &resp);
+	name = resp.status == 200 ? json_str(json_get(resp.json, "Name")) : NULL;
+	ret = strdup(name ? name : id);
+	response_done(&resp);
+	return ret;
+}
+
+/* The members of a route that begin so, and not so: its destination and its target, by name. */
+static void add_ends(struct cli *c, struct json *row)
 {
 	cleanup_json struct json *route = json_copy(row);
 
 	json_for_each (m, route) {
-		bool to = !strncmp(json_key(m), "Destination", 11);
+		const char *key = json_key(m), *value = json_str(m);
+		bool to = !strncmp(key, "Destination", 11);
+		cleanup_free char *name = NULL;
 
-		if (to)
-			json_set_str(row, "Destination", json_str(m));
-		else if (!strcmp(json_key(m), "LocalTarget"))
-			json_set_str(row, "Target", "local");
-		else if (strcmp(json_key(m), "State"))
-			json_set_str(row, "Target", json_str(m));
+		if (!strcmp(key, "State"))
+			continue;
+		if (!strcmp(key, "LocalTarget"))
+			name = strdup("local");
+		else if (value && !strchr(value, '/'))
+			name = name_of(c, value);
+		json_set_str(row, to ? "Destination" : "Target", name ? name : value);
 	}
 }
 
@@ -325,7 +347,7 @@ static void table_print(struct cli *c, struct json *rows)
 
 	if (c->kind->kind == KIND_ROUTE_TABLE) {
 		json_for_each (row, rows)
-			add_ends(row);
+			add_ends(c, row);
 		output_rows(&c->out, rows, route_cols, ARRAY_SIZE(route_cols), NULL);
 		return;
 	}

@@ -13,6 +13,7 @@
 #include "model/kinds/common.h"
 #include "model/object.h"
 #include "model/resolve.h"
+#include "model/suggest.h"
 #include "model/topology.h"
 #include "model/types.h"
 
@@ -161,6 +162,20 @@ void rule_settle(const struct model *m, const char *scope_vpc, struct json *spec
 		return;
 	json_set_str(spec, "PrefixListId", o->id);
 	json_set(spec, "ReferencedGroupId", NULL);
+}
+
+void rule_hint(const struct model *m, const struct json *spec, struct err *e)
+{
+	const char *name = json_str(json_get(spec, "ReferencedGroupId"));
+	struct suggestion s = {.wanted = name};
+	char hint[SUGGEST_STRLEN], msg[sizeof(e->msg)];
+
+	if (!e || !name || strcmp(e->code, "InvalidGroup.NotFound") || strstr(e->msg, "did you"))
+		return;
+	model_for_each (o, m, KIND_PREFIX_LIST)
+		suggest(&s, o->name);
+	snprintf(msg, sizeof(msg), "%.400s, and no prefix list%s", e->msg, suggest_text(&s, hint));
+	memcpy(e->msg, msg, sizeof(msg));
 }
 
 /* ---- printing ---- */

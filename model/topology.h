@@ -59,6 +59,8 @@ int acl_entry_parse(const char *text, struct json **ret, struct err *e);
 char *acl_entry_format(const struct network_acl_entry *en);
 /* A word that names no group of the VPC, nor another, but a prefix list means that one. */
 void rule_settle(const struct model *m, const char *scope_vpc, struct json *spec);
+/* After a rule was refused: a word that is no group may have been meant as a prefix list. */
+void rule_hint(const struct model *m, const struct json *spec, struct err *e);
 char *rule_format(const struct model *m, const struct security_group_rule *r);
 /* The rule of a group that means what a spec says: InvalidPermission.NotFound. */
 int rule_find(const struct model *m, const struct object *group, const struct json *spec,

@@ -112,6 +112,8 @@ static int want_rule(struct load *l, struct entry *e, const struct json *rule, b
 	}
 	if (!rc)
 		ids_add(kept, o);
+	else
+		rule_hint(m, spec, err);
 	return rc;
 }
 

@@ -56,11 +56,12 @@ def test_show_of_an_acl_has_its_entries_with_hits(vpcctl, daemon):
 
 def test_show_of_a_table_has_its_routes_with_state(vpcctl, daemon):
     daemon.routes["GET", "/v1/route-tables/private"] = (200, TABLE)
+    daemon.routes["GET", "/v1/resolve/nat-1"] = (200, {"NatGatewayId": "nat-1", "Name": "way-out"})
     assert rows(vpcctl("rtb", "show", "private").stdout) == [
         ["DESTINATION", "TARGET", "STATE"],
         ["10.0.0.0/16", "local", "active"],
         ["::/0", "eigw-1", "blackhole"],
-        ["pl-1", "nat-1", "active"]]
+        ["pl-1", "way-out", "active"]]
 
 
 def test_unused_lists_rules_without_hits(vpcctl, daemon):

@@ -196,6 +196,9 @@ static void bad_rules_are_named(void **state)
 			    "InvalidParameterValue /Vpcs/v/SecurityGroups/g/Ingress/0");
 	assert_string_equal(fault_of(l, GROUP("'tcp 80 from nobody'")),
 			    "InvalidGroup.NotFound /Vpcs/v/SecurityGroups/g/Ingress/0");
+	assert_string_equal(fault_of(l, GROUP("'tcp 80 from ofices'")),
+			    "InvalidGroup.NotFound /Vpcs/v/SecurityGroups/g/Ingress/0");
+	assert_non_null(strstr(l->faults.v[0].err.msg, "no prefix list; did you mean offices?"));
 	assert_string_equal(fault_of(l, GROUP("'tcp 80 from pl:nobody'")),
 			    "InvalidPrefixListID.NotFound /Vpcs/v/SecurityGroups/g/Ingress/0");
 	assert_string_equal(fault_of(l, GROUP("'tcp 80 from g', 'tcp 80-80 from g'")),
