@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Security group. VPC User Guide, security-groups.
  */
+#include <ctype.h>
 #include <string.h>
 
 #include "model/kinds/common.h"
@@ -23,6 +24,15 @@ static bool has_name(const void *arg, const struct object *o)
 	return strcmp(sg->o.id, o->id) && !strcmp(sg->group_name, other->group_name);
 }
 
+/* EC2 API Reference, CreateSecurityGroup. */
+static bool is_name(const char *name)
+{
+	for (; *name; name++)
+		if (!isalnum((unsigned char)*name) && !strchr(" ._-:/()#,@[]+=&;{}!$*", *name))
+			return false;
+	return true;
+}
+
 static int check(struct txn *t, const struct object *old, struct object *new, struct err *e)
 {
 	struct security_group *sg = AS(security_group, new);
@@ -41,6 +51,11 @@ static int check(struct txn *t, const struct object *old, struct object *new, st
 	if (!strncmp(sg->group_name, "sg-", 3))
 		return err_set(e, -EINVAL, "InvalidParameterValue", "GroupName",
 			       "%s: a group's name may not begin with sg-", sg->group_name);
+	if (!sg->group_name[0] || !is_name(sg->group_name))
+		return err_set(e, -EINVAL, "InvalidParameterValue", "GroupName",
+			       "\"%.80s\": a group's name has letters, digits, spaces and "
+			       "._-:/()#,@[]+=&;{}!$*",
+			       sg->group_name);
 	other = find_referrer(txn_model(t), sg->vpc_id, KIND_SECURITY_GROUP, has_name, sg);
 	if (other)
 		return err_set(e, -EEXIST,

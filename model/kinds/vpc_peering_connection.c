@@ -144,12 +144,29 @@ static int accept_check(struct txn *t, const struct vpc_peering_connection *old,
 	return rc ? rc : peering_set_status(t, p, PEERING_ACTIVE, NULL, e);
 }
 
+/* EC2 API Reference, ModifyVpcPeeringConnectionOptions: of active ones alone. */
+static int options_check(const struct vpc_peering_connection *p, struct err *e)
+{
+	const bool set[] = {p->requester_options.allow_dns_resolution_from_remote_vpc,
+			    p->accepter_options.allow_dns_resolution_from_remote_vpc};
+
+	for (size_t i = 0; i < ARRAY_SIZE(set); i++)
+		if (set[i] && p->status == PEERING_PENDING_ACCEPTANCE)
+			return err_set(e, -EPERM, "OperationNotPermitted",
+				       i ? "AccepterPeeringConnectionOptions"
+					 : "RequesterPeeringConnectionOptions",
+				       "options can be set once the request is accepted");
+	return 0;
+}
+
 static int check(struct txn *t, const struct object *old, struct object *new, struct err *e)
 {
 	struct vpc_peering_connection *p = AS(vpc_peering_connection, new);
 	int rc = old ? 0 : request(t, p, e);
 
-	return rc ? rc : accept_check(t, AS_CONST(vpc_peering_connection, old), p, e);
+	if (!rc)
+		rc = accept_check(t, AS_CONST(vpc_peering_connection, old), p, e);
+	return rc ? rc : options_check(p, e);
 }
 
 /* ---- the two ends ---- */

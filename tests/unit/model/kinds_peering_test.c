@@ -30,7 +30,12 @@ static void request_waits_and_is_accepted(void **state)
 
 	assert_string_equal(status(t, pcx), "pending-acceptance");
 	assert_string_not_equal(printed(t, pcx, "ExpirationTime"), "");
+	refuse_patch(t, pcx, "OperationNotPermitted", "AccepterPeeringConnectionOptions",
+		     "{'AccepterPeeringConnectionOptions': {'AllowDnsResolutionFromRemoteVpc': "
+		     "true}}");
 	assert_int_equal(peering_accept(t, pcx, &e), 0);
+	change(t, pcx,
+	       "{'AccepterPeeringConnectionOptions': {'AllowDnsResolutionFromRemoteVpc': true}}");
 	assert_string_equal(status(t, pcx), "active");
 	assert_string_equal(printed(t, pcx, "ExpirationTime"), "");
 	assert_refused(peering_accept(t, pcx, &e), &e, "InvalidStateTransition", "");

@@ -61,6 +61,10 @@ static void group_name_is_unique_in_its_vpc(void **state)
 		    "{'VpcId': '%s', 'GroupName': 'default'}", vpc);
 	refuse_make(t, KIND_SECURITY_GROUP, "InvalidParameterValue", "GroupName",
 		    "{'VpcId': '%s', 'GroupName': 'sg-web'}", vpc);
+	refuse_make(t, KIND_SECURITY_GROUP, "InvalidParameterValue", "GroupName",
+		    "{'VpcId': '%s', 'GroupName': 'caf\u00e9'}", vpc);
+	make(t, KIND_SECURITY_GROUP, "{'VpcId': '%s', 'GroupName': 'a ._-:/()#,@[]+=&;{}!$*'}",
+	     vpc);
 	refuse_make(t, KIND_SECURITY_GROUP, "MissingParameter", "GroupName", "{'VpcId': '%s'}",
 		    vpc);
 	refuse_patch(t, sg, "InvalidParameterValue", "GroupName", "{'GroupName': 'www'}");
