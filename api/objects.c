@@ -116,7 +116,7 @@ void get_objects(struct request *rq)
 	struct json *out, *items;
 	const char *last = NULL;
 
-	bool hits = k->kind == KIND_SECURITY_GROUP_RULE && hits_read(rq);
+	bool hits = k->kind == KIND_SECURITY_GROUP_RULE && hits_read(rq, k);
 
 	if (!check_filters(rq, k))
 		return;
@@ -167,7 +167,7 @@ void get_object(struct request *rq)
 	j = object_to_json(request_model(rq), o);
 	if (h->figures)
 		h->figures(h->arg, o, j);
-	if (hits_read(rq))
+	if (hits_read(rq, o->kind))
 		hits_add(rq, o, j);
 	succeed(rq, 200, j);
 }

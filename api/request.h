@@ -133,8 +133,8 @@ void get_sandbox_logs(struct request *rq);
 void get_sandbox_capture(struct request *rq);
 void post_trace(struct request *rq);
 
-/* Reads the counters of rules: may hits_add show them? */
-bool hits_read(const struct request *rq);
+/* Reads the counters of rules, if objects of the kind show them: may hits_add do so? */
+bool hits_read(const struct request *rq, const struct kind *k);
 /* "Rules" with their hits of a group or an ACL; "Hits" of a rule. As of the last hits_read. */
 void hits_add(const struct request *rq, const struct object *o, struct json *out);
 void post_acl_entries(struct request *rq);

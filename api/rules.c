@@ -11,11 +11,13 @@
 
 /* ---- hits ---- */
 
-bool hits_read(const struct request *rq)
+bool hits_read(const struct request *rq, const struct kind *k)
 {
 	const struct api_hooks *h = &rq->api->cfg.hooks;
+	bool has = k->kind == KIND_SECURITY_GROUP || k->kind == KIND_SECURITY_GROUP_RULE ||
+		   k->kind == KIND_NETWORK_ACL;
 
-	return h->hits_read && h->rule_hits && !h->hits_read(h->arg, NULL);
+	return has && h->hits_read && h->rule_hits && !h->hits_read(h->arg, NULL);
 }
 
 static double hits_of(const struct request *rq, const char *rule)
