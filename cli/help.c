@@ -35,7 +35,7 @@ void help_main(void)
 	commands_print(events, end);
 	puts("\nKinds:");
 	for (int i = KIND_NONE + 1; i < KIND_COUNT; i++)
-		printf("  %-21s %-6s %s\n", kinds[i]->name,
+		printf("  %-28s %-6s %s\n", kinds[i]->name,
 		       kinds[i]->short_name ? kinds[i]->short_name : "", kinds[i]->help);
 	puts("\nExit codes: 0 done, 1 refused or failed, 2 usage or invalid file, 3 no such "
 	     "object,\n"
