@@ -43,7 +43,7 @@ struct apply {
 	uint64_t applied; /* revision */
 	uint64_t started; /* of this pass; 0: none under way */
 	bool paths_changed, groups_changed, dns_changed, sweep;
-	bool deleted; /* some object was: its numbers may be free */
+	bool deleted; /* an object or entry was: numbers and counts may be free */
 	struct apply_stats stats;
 };
 
@@ -290,15 +290,28 @@ static void sweep(struct apply *a)
 	}
 }
 
+static bool acl_has_entry(const struct network_acl *acl, const char *rule)
+{
+	const struct network_acl_entry *v = acl->entries.v;
+	char id[ACL_ENTRY_ID_LEN];
+
+	for (size_t i = 0; i < acl->entries.n; i++)
+		if (!strcmp(network_acl_entry_id(acl, &v[i], id), rule))
+			return true;
+	return false;
+}
+
 /* "sgr-…", or an ACL's id and more behind a slash: see struct item_rule. */
 static bool rule_exists(void *arg, const char *rule)
 {
 	const struct apply *a = arg;
-	char id[SYMBOL_LEN];
 	const char *slash = strchr(rule, '/');
+	char id[SYMBOL_LEN];
+	const struct object *o;
 
 	snprintf(id, sizeof(id), "%.*s", slash ? (int)(slash - rule) : SYMBOL_LEN - 1, rule);
-	return model_get(store_model(a->cfg.store), id);
+	o = model_get(store_model(a->cfg.store), id);
+	return o && (!slash || acl_has_entry(AS_CONST(network_acl, o), rule));
 }
 
 static void publish_dns(struct apply *a)
@@ -406,11 +419,9 @@ void apply_age(struct apply *a)
 	event_timer_set(a->age, 1, 0);
 }
 
-static bool is_peering(const struct change *c)
+static bool is_of(const struct change *c, enum kind_id kind)
 {
-	const struct object *o = c->new ? c->new : c->old;
-
-	return o->kind->kind == KIND_VPC_PEERING_CONNECTION;
+	return (c->new ? c->new : c->old)->kind->kind == kind;
 }
 
 static void committed(void *arg, uint64_t revision, const struct change *c, size_t n)
@@ -419,8 +430,9 @@ static void committed(void *arg, uint64_t revision, const struct change *c, size
 
 	plan_changes(a->plan, store_model(a->cfg.store), c, n);
 	for (size_t i = 0; i < n; i++) {
-		a->deleted = a->deleted || c[i].op == CHANGE_DELETE;
-		if (is_peering(&c[i]))
+		a->deleted =
+			a->deleted || c[i].op == CHANGE_DELETE || is_of(&c[i], KIND_NETWORK_ACL);
+		if (is_of(&c[i], KIND_VPC_PEERING_CONNECTION))
 			apply_age(a);
 	}
 	if (plan_dirty(a->plan) || a->applied < revision)

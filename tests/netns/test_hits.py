@@ -54,6 +54,10 @@ def test_the_deciding_rule_counts_once_a_flow(net, inside):
     assert entry_hits(net) == {(10, False): 1, (20, False): 4, (20, True): 0}
     passes(seven, peer, s)  # the first reply walks back: the ACL is stateless
     assert entry_hits(net)[20, True] == 1
+    entries = net.rest("GET", "/v1/network-acls/v%2Fedge")["Entries"]
+    net.rest("PATCH", "/v1/network-acls/v%2Fedge", {"Entries": entries[1:]})
+    net.rest("PATCH", "/v1/network-acls/v%2Fedge", {"Entries": entries})
+    assert entry_hits(net) == {(10, False): 0, (20, False): 4, (20, True): 1}  # 10 is a new one
     unused = net.json("sg", "unused", "v/server")
     assert [r["Rule"] for r in unused if "udp" in r["Rule"]] == ["udp 9 from 10.0.1.0/24"]
 
