@@ -70,6 +70,13 @@ static void add_default_acl_readers(struct set *s, const struct network_acl *acl
 		model_referrers(s->m, acl->vpc_id, KIND_SUBNET, add_referrer, s);
 }
 
+/* A VPC's DNS attributes say which of its peers' names it sees. */
+static void add_peers(void *arg, const struct object *o)
+{
+	add(arg, AS_CONST(vpc_peering_connection, o)->vpc_id);
+	add(arg, AS_CONST(vpc_peering_connection, o)->peer_vpc_id);
+}
+
 /* What an object's items read through its own references. */
 static void add_reads(struct set *s, const struct object *o)
 {
@@ -82,6 +89,9 @@ static void add_reads(struct set *s, const struct object *o)
 		break;
 	case KIND_ROUTE_TABLE: /* a gateway's own table */
 		add(s, AS_CONST(route_table, o)->gateway_id);
+		break;
+	case KIND_VPC:
+		model_referrers(s->m, o->id, KIND_VPC_PEERING_CONNECTION, add_peers, s);
 		break;
 	case KIND_VPC_PEERING_CONNECTION: /* references between the two VPCs' groups */
 		add(s, AS_CONST(vpc_peering_connection, o)->vpc_id);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "lib/buf.h"
+#include "model/peering.h"
 #include "vpcd/plan_dns.h"
 
 #define TTL 60
@@ -162,9 +163,44 @@ void plan_dns_reverse(struct plan_pass *pp, const char *view, const struct cidr 
 
 /* ---- a VPC's own names ---- */
 
+static void reverse_blocks(struct plan_pass *pp, const char *view, const struct vpc *v)
+{
+	struct cidr block;
+
+	for (size_t i = 0; vpc_block(v, i, &block); i++)
+		plan_dns_reverse(pp, view, &block);
+}
+
+/* Who looks at whose names through a peering. */
+struct look {
+	struct plan_pass *pp;
+	const struct vpc *vpc;
+	const struct ip *address; /* of `owner`, a public name of an interface of the VPC */
+	const char *owner;
+};
+
+/* The VPC at the other end of an active peering; NULL: none. */
+static const struct vpc *peer_of(const struct look *l, const struct vpc_peering_connection *p)
+{
+	const char *other = peering_other_end(p, l->vpc->o.id);
+
+	if (p->status != PEERING_ACTIVE || !other)
+		return NULL;
+	return AS_CONST(vpc, model_get(l->pp->model, other));
+}
+
+static void reverse_of_peer(void *arg, const struct object *o)
+{
+	const struct look *l = arg;
+	const struct vpc *peer = peer_of(l, AS_CONST(vpc_peering_connection, o));
+
+	if (peer)
+		reverse_blocks(l->pp, l->vpc->o.id, peer);
+}
+
 void plan_dns_vpc(struct plan_pass *pp, const struct vpc *v)
 {
-	const struct cidr *more = v->secondary_cidr_blocks.v;
+	struct look l = {.pp = pp, .vpc = v};
 	const char *view = v->o.id;
 	char domain[128];
 
@@ -174,11 +210,8 @@ void plan_dns_vpc(struct plan_pass *pp, const struct vpc *v)
 	plan_dns_text(pp, view, "localhost", "A", TTL, "127.0.0.1");
 	plan_dns_text(pp, view, "localhost", "AAAA", TTL, "::1");
 	plan_dns_text(pp, view, "1.0.0.127.in-addr.arpa", "PTR", TTL, "localhost");
-	plan_dns_reverse(pp, view, &v->cidr_block);
-	for (size_t i = 0; i < v->secondary_cidr_blocks.n; i++)
-		plan_dns_reverse(pp, view, &more[i]);
-	if (ip_is_set(&v->ipv6_cidr_block.ip))
-		plan_dns_reverse(pp, view, &v->ipv6_cidr_block);
+	reverse_blocks(pp, view, v);
+	model_referrers(pp->model, view, KIND_VPC_PEERING_CONNECTION, reverse_of_peer, &l);
 }
 
 /* A sandbox's name as one DNS label; false where it cannot be one. */
@@ -205,18 +238,36 @@ static void dashed_name(const char *prefix, const struct ip *ip, const char *dom
 		 a & 255, domain);
 }
 
+/* VPC Peering Guide, "Enable DNS resolution": this side lets the other resolve its public names to
+ * private addresses; both VPCs have both DNS attributes. */
+static void tell_peer(void *arg, const struct object *o)
+{
+	const struct look *l = arg;
+	const struct vpc_peering_connection *p = AS_CONST(vpc_peering_connection, o);
+	const struct vpc *peer = peer_of(l, p);
+	bool requester = !strcmp(p->vpc_id, l->vpc->o.id);
+	const struct peering_options *own =
+		requester ? &p->requester_options : &p->accepter_options;
+
+	if (peer && own->allow_dns_resolution_from_remote_vpc && peer->enable_dns_support &&
+	    peer->enable_dns_hostnames)
+		plan_dns_address(l->pp, peer->o.id, l->owner, TTL, l->address);
+}
+
 /* The public name gives the private address inside, the public one outside. */
 static void public_name(struct plan_pass *pp, const struct network_interface *eni,
 			const struct vpc *vpc)
 {
 	const struct elastic_ip *eip = model_eni_elastic_ip(pp->model, eni->o.id);
 	char domain[128], owner[256], reverse[128];
+	struct look l = {pp, vpc, &eni->private_ip_address, owner};
 
 	if (!eip)
 		return;
 	public_domain(vpc->o.region, domain, sizeof(domain));
 	dashed_name("ec2", &eip->public_ip, domain, owner, sizeof(owner));
 	plan_dns_address(pp, vpc->o.id, owner, TTL, &eni->private_ip_address);
+	model_referrers(pp->model, vpc->o.id, KIND_VPC_PEERING_CONNECTION, tell_peer, &l);
 	plan_dns_zone(pp, SYMBOL_INTERNET, domain);
 	plan_dns_address(pp, SYMBOL_INTERNET, owner, TTL, &eip->public_ip);
 	plan_dns_text(pp, SYMBOL_INTERNET, reverse_of(&eip->public_ip, reverse, sizeof(reverse)),

@@ -2,7 +2,7 @@
  * DNS answers of the programs: octet by octet those of the resolver's own code, over random zones
  * and queries; and what is not theirs to answer.
  */
-#include "world.h"
+#include "world6.h"
 
 #include <time.h>
 
@@ -189,6 +189,47 @@ static void own_names_are_answered_in_the_kernel(void **state)
 	query_begin(&q, DNS_RD, "six.ec2.internal", DNS_AAAA);
 	query_opt(&q, false, cookie, sizeof(cookie) - 1);
 	assert_true(program_says(w, &q));
+}
+
+static void the_resolver_over_ipv6_is_answered_for_too(void **state)
+{
+	struct world *w = *state;
+	const size_t message = ETH + IP6 + 8;
+	uint8_t want[DNS_UDP_MAX];
+	struct packet p, out;
+	struct query q;
+	size_t n;
+
+	view_fresh();
+	record("db.ec2.internal", "A", "10.0.1.50");
+	record("db.ec2.internal", "AAAA", "2001:db8::50");
+	hold(w);
+	put_holder6(w, A, VPC, 0, 0);
+	for (unsigned i = 0; i < 4; i++) {
+		query_begin(&q, DNS_RD, i & 1 ? "DB.ec2.internal" : "no.ec2.internal", DNS_AAAA);
+		if (i & 2)
+			query_opt(&q, true, "", 0);
+		packet6_begin(&p, mac_of(A), router_mac, ip6_of(A), ip6_of(S), IPPROTO_UDP,
+			      8 + q.len);
+		put16be(p.b + ETH + IP6, 40001);
+		put16be(p.b + ETH + IP6 + 2, 53);
+		put16be(p.b + ETH + IP6 + 4, (unsigned)(8 + q.len));
+		assert_true(q.len <= sizeof(q.b));
+		memcpy(p.b + message, q.b, q.len);
+		packet6_seal(&p);
+		dataplane_clock_advance(w->dp, 1000000000);
+		run_into(w, A, &p, &out);
+		assert_int_equal(!memcmp(out.b, mac_of(A), 6), i & 1);
+		if (!(i & 1))
+			continue;
+		n = resolver_says(&q, want);
+		assert_int_equal(out.len, message + n);
+		assert_memory_equal(out.b + message, want, n);
+		assert_memory_equal(out.b + ETH + 8, ip6_of(S).b, 16);
+		assert_memory_equal(out.b + ETH + 24, ip6_of(A).b, 16);
+		assert_int_equal(get16be(out.b + ETH + 4), 8 + n);
+		assert_true(checksums_right6(&out));
+	}
 }
 
 static void other_queries_go_to_the_resolver(void **state)
@@ -416,6 +457,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(own_names_are_answered_in_the_kernel),
+		WORLD_TEST(the_resolver_over_ipv6_is_answered_for_too),
 		WORLD_TEST(other_queries_go_to_the_resolver),
 		WORLD_TEST(another_vpcs_names_are_not_answered),
 		WORLD_TEST(longest_names_and_answers_fit_or_go_to_the_resolver),

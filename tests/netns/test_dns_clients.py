@@ -2,6 +2,7 @@
 """Real clients of the resolver, and checks in the way of the EDNS compliance tests (RFC 6891).
 
     VPC one 10.0.0.0/16: ask, db 10.0.1.50; zone shop.test; internet: www.example.com 203.0.113.80
+    VPC six 10.6.0.0/16, 2001:db8:1000::/56: ask6, db6 2001:db8:1000:1::50
 """
 
 import pathlib
@@ -21,8 +22,13 @@ def net(vpcd):
     vpcd.up({"Lab": "clients", "Vpcs": {"one": {
         "CidrBlock": "10.0.0.0/16", "EnableDnsHostnames": True, "InternetGateway": "igw",
         "Subnets": {"a": {"CidrBlock": "10.0.1.0/24"}},
-        "SecurityGroups": {"open": allow_all()}}},
+        "SecurityGroups": {"open": allow_all()}},
+        "six": {"CidrBlock": "10.6.0.0/16", "Ipv6CidrBlock": "2001:db8:1000::/56",
+                "Subnets": {"a": {"CidrBlock": "10.6.1.0/24",
+                                  "Ipv6CidrBlock": "2001:db8:1000:1::/64"}}}},
         "Instances": {
+            "ask6": {"Subnet": "six/a", "Ipv6Addresses": ["2001:db8:1000:1::10"]},
+            "db6": {"Subnet": "six/a", "Ipv6Addresses": ["2001:db8:1000:1::50"]},
             "ask": {"Subnet": "one/a", "SecurityGroups": ["one/open"]},
             "db": {"Subnet": "one/a", "PrivateIpAddress": "10.0.1.50",
                    "SecurityGroups": ["one/open"]}},
@@ -79,6 +85,18 @@ def test_dig_and_kdig(net, tool):
     # What no datagram holds comes by TCP, all of it.
     assert len(ask("large.shop.test")) == 120
     assert len(ask("+bufsize=512", "text.shop.test", "TXT")) == 10
+
+
+@pytest.mark.parametrize("transport", ["+notcp", "+tcp"])
+def test_the_resolver_over_ipv6_and_names_of_ipv6_addresses(net, transport):
+    def ask(*args):
+        return net.exec("ask6", "dig", "+short", transport, "+tries=2", "+time=3",
+                        "@fd00:ec2::253", *args).stdout.split()
+    assert ask("db6.ec2.internal", "AAAA") == ["2001:db8:1000:1::50"]
+    assert ask("-x", "2001:db8:1000:1::50") == ["db6.ec2.internal."]
+    assert ask("www.example.com") == ["203.0.113.80"]
+    out = net.exec("ask6", "dig", transport, "@fd00:ec2::253", "-x", "2001:db8:1000:1::99").stdout
+    assert "NXDOMAIN" in out and "8.b.d.0.1.0.0.2.ip6.arpa." in out.split("AUTHORITY SECTION")[1]
 
 
 # Both families and HTTPS at once, from one socket, as browsers do.
