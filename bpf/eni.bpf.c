@@ -281,8 +281,10 @@ static __always_inline int inspect_query(struct __sk_buff *skb, struct walk *w,
 	if (reason || w->key.protocol != IPPROTO_UDP || w->is.l4_offset != l4 ||
 	    !is_own_address(w, &w->key.saddr))
 		return reason;
-	*action = dns_answer_here(skb, w->self.vpc);
-	return *action == DNS_MISS ? DROP_NONE : ACTION_REPLY;
+	if (dns_answer_here(skb, w->self.vpc) == DNS_MISS)
+		return DROP_NONE;
+	*action = hand_over(skb, w->key.ifindex, w->self.output);
+	return ACTION_REPLY;
 }
 
 static __always_inline int judge(struct __sk_buff *skb, struct walk *w, int *action)

@@ -323,8 +323,8 @@ static __always_inline void dns_turn_round(struct __sk_buff *skb, const struct d
 
 /* ---- all of it ---- */
 
-/* A UDP packet of an interface of the VPC to its resolver: DNS_MISS and the packet as it was, or
- * the action that sends the answer back. The packet has no IP options or extension headers. */
+/* A UDP packet of an interface of the VPC to its resolver: DNS_MISS and the packet as it was, or 0
+ * and the answer in its place. The packet has no IP options or extension headers. */
 __noinline int dns_answer_here(struct __sk_buff *skb, __u32 vpc)
 {
 	__u32 zero = 0, ifindex = skb->ifindex;
@@ -355,7 +355,7 @@ __noinline int dns_answer_here(struct __sk_buff *skb, __u32 vpc)
 	l = bpf_map_lookup_elem(&linklocal, &ifindex);
 	if (l)
 		__sync_fetch_and_add(&l->answered, 1);
-	return bpf_redirect(ifindex, 0);
+	return 0;
 }
 
 #endif
