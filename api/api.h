@@ -54,8 +54,12 @@ struct api_hooks {
 	/* Starts a capture. Returns a non-blocking descriptor to read it from, which the API
 	 * closes to end it, or a negative errno. */
 	int (*capture)(void *arg, const struct api_capture *c, struct err *e);
-	/* Answers POST /v1/trace; NULL: *e. */
+	/* Answers POST /v1/trace and POST /v1/test; NULL: *e. */
 	struct json *(*trace)(void *arg, const struct json *question, struct err *e);
+	struct json *(*test)(void *arg, const struct json *question, struct err *e);
+	/* The same with real attempts: a non-blocking descriptor to read the answer from, which the
+	 * API closes, or a negative errno. */
+	int (*test_live)(void *arg, const struct json *question, struct err *e);
 };
 
 struct api_config {

@@ -137,6 +137,19 @@ static const struct opt trace_opts[] = {
 	{0},
 };
 
+static const struct opt report_opts[] = {
+	{"live", 0, OPT_FLAG, NULL, "also try real connections; that they disagree is a failure",
+	 NULL},
+	{"report", 0, OPT_VALUE, "FORM", "of the tests: table (default), tap or junit",
+	 "table tap junit"},
+	{0},
+};
+
+static const struct opt up_opts[] = {
+	{"test", 0, OPT_FLAG, NULL, "then judge the file's Tests", NULL},
+	{0},
+};
+
 static const struct opt graph_opts[] = {
 	{"format", 0, OPT_VALUE, "FORMAT", "svg, dot, json or text (default)", "svg dot json text"},
 	{"lab", 'p', OPT_VALUE, "LAB", "only what is of a lab", "lab"},
@@ -156,7 +169,7 @@ const struct command commands[] = {
 	{"diff", NULL, "[FILE]", "Show what up would change; exit 1 if anything",
 	 "vpcctl diff -f examples/functions.json", cmd_diff, {file_opts, wait_opts}, .complete = "file"},
 	{"up", NULL, "[FILE]", "Make the lab match its topology file",
-	 "vpcctl up -f examples/functions.json", cmd_up, {file_opts, yes_opts, change_opts}, .complete = "file"},
+	 "vpcctl up -f examples/functions.json", cmd_up, {file_opts, yes_opts, change_opts, up_opts, report_opts}, .complete = "file"},
 	{"down", NULL, "[FILE]", "Delete everything of a lab",
 	 "vpcctl down -p shop", cmd_down, {file_opts, yes_opts, change_opts}, .complete = "file"},
 	{"export", NULL, "", "Print a lab, or everything, as a topology file",
@@ -195,6 +208,8 @@ const struct command commands[] = {
 	 .complete = "sandbox"},
 	{"trace", NULL, "FROM TO[:PORT[/PROTO]]", "Ask the data plane what it would do with a packet; exit 1 if it is blocked",
 	 "vpcctl trace orders db:5432/tcp", cmd_trace, {trace_opts}, .complete = "sandbox"},
+	{"test", NULL, "[FILE]", "Judge a file's Tests: who may talk to whom; exit 1 if one fails",
+	 "vpcctl test -f examples/functions.json --report tap", cmd_test, {file_opts, report_opts}, .complete = "file"},
 	{"graph", NULL, "", "Draw VPCs, subnets, gateways and sandboxes",
 	 "vpcctl graph --format svg > lab.svg", cmd_graph, {graph_opts}, .complete = NULL},
 	/* the rest */

@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "cli/topology_file.h"
+#include "cli/test_cmd.h"
 #include "lib/buf.h"
 #include "model/topology.h"
 
@@ -311,7 +311,10 @@ int cmd_up(struct cli *c)
 	if (r)
 		return r;
 	topology_path(c, &t, &path);
-	return plan_then_change(c, "POST", buf_str(&path), &t, topology_file_lab(c, &t));
+	r = plan_then_change(c, "POST", buf_str(&path), &t, topology_file_lab(c, &t));
+	if (!r && args_has(&c->args, "test") && !args_has(&c->args, "dry-run"))
+		r = tests_run(c, &t);
+	return r;
 }
 
 int cmd_down(struct cli *c)

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "lib/cleanup.h"
+#include "vpcd/assertions.h"
 #include "vpcd/capture.h"
 #include "vpcd/daemon.h"
 #include "vpcd/trace.h"
@@ -138,8 +139,42 @@ static struct json *trace(void *arg, const struct json *question, struct err *e)
 	return rc ? NULL : trace_json(&env, &q, t);
 }
 
+static struct json *test(void *arg, const struct json *question, struct err *e)
+{
+	struct json *answer = NULL;
+	struct trace_env env;
+
+	if (!trace_open(arg, &env, e)) {
+		answer = assertions_judge(&env, question, NULL, e);
+		close(env.home_fd);
+	}
+	return answer;
+}
+
+static int test_live(void *arg, const struct json *question, struct err *e)
+{
+	struct daemon *d = arg;
+	struct live_tests *live = live_tests_new(d->fabric);
+	struct json *answer = NULL;
+	struct trace_env env;
+	int fd = -1, rc = live ? trace_open(d, &env, e) : err_sys(e, -ENOMEM, "test");
+
+	if (!rc) {
+		answer = assertions_judge(&env, question, live, e);
+		close(env.home_fd);
+	}
+	if (!answer) {
+		live_tests_free(live);
+		return e->rc;
+	}
+	rc = live_tests_run(live, answer, &fd, e);
+	return rc ? rc : fd;
+}
+
 void daemon_hooks_observe(struct api_hooks *h)
 {
+	h->test_live = test_live;
+	h->test = test;
 	h->trace = trace;
 	h->capture = capture;
 }

@@ -377,7 +377,8 @@ int trace_run(const struct trace_env *env, const struct trace_query *q, struct t
 	arrival_judge(env, q, &ret->forward);
 	last = &ret->forward.legs[ret->forward.n - 1];
 	ret->allowed = !ret->forward.reason;
-	if (!last->output || ret->forward.astray || !is_answered(&p))
+	if (!last->output || ret->forward.astray || !is_answered(&p) ||
+	    (q->verdict_only && ret->forward.reason))
 		return 0;
 	p = packet_reply(&last->out);
 	rc = path_walk(env, &p, last->output, &ret->forward, &ret->back, e);

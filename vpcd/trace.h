@@ -57,6 +57,7 @@ struct trace_query {
 	uint16_t from_port;	      /* 0: one of the ephemeral ones */
 	uint32_t size;		      /* bytes of the IP packet, "do not fragment"; 0: small */
 	int family;		      /* AF_INET, AF_INET6; 0: the one that both have, IPv4 first */
+	bool verdict_only;	      /* what else stands against a refused path is not asked for */
 };
 
 /* A path that rules alone refuse is walked to its end all the same, and so is its way back: what
