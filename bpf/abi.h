@@ -409,6 +409,16 @@ struct flow {
 	__u8 reserved[3];
 	__u32 established_timeout, opening_timeout; /* seconds idle, with and without
 						     * FLOW_ESTABLISHED; 0: the protocol's */
+	/* Of packets and bytes, what stands in eni_totals already. */
+	__u64 accounted_packets, accounted_bytes;
+};
+
+/* eni_totals: HASH, interface index -> what flows that are no more sent from it and to it. What a
+ * flow still holds (packets - accounted_packets) is added when its entry goes, or goes to another
+ * flow: totals and entries together are exact, and an established packet costs nothing more. */
+struct eni_totals {
+	__u64 sent_packets, sent_bytes;		/* by the interface */
+	__u64 received_packets, received_bytes; /* by it, from others */
 };
 
 /* Idle time-outs, seconds of virtual time (SEMANTICS.md, Tracking; NAT gateways: 350 s). */

@@ -139,5 +139,7 @@ int dataplane_forget_counters(struct dataplane *dp, uint32_t ifindex, struct err
 	for (uint32_t reason = 0; reason < DROP_REASON_COUNT; reason++)
 		keys[reason] = (struct drop_key){.ifindex = ifindex, .reason = reason};
 	rc = map_delete(&dp->drops, keys, DROP_REASON_COUNT, e);
+	if (!rc)
+		rc = map_delete(&dp->eni_totals, &ifindex, 1, e);
 	return rc ? rc : map_delete(&dp->eni_flows, &ifindex, 1, e);
 }

@@ -45,6 +45,7 @@ static void set_sizes(struct eni_bpf *s, uint32_t enis, uint32_t flows)
 		{s->maps.rule_peers, 16 * enis + 1024},
 		{s->maps.fragments, FRAGMENT_SLOTS * (enis + 64)},
 		{s->maps.eni_flows, enis + 64},
+		{s->maps.eni_totals, enis + 64},
 		{s->maps.names, 16 * enis + 1024},
 		{s->maps.linklocal, enis + 64},
 		{s->maps.dns_answers, 16 * enis + 131072},
@@ -177,6 +178,8 @@ static void take_maps(struct dataplane *dp, const struct eni_bpf *s)
 					 sizeof(uint32_t), cpus * sizeof(struct nat_stats)};
 	dp->fragments = (struct map_ref){bpf_map__fd(s->maps.fragments), "fragments",
 					 sizeof(struct fragment_key), sizeof(struct fragment)};
+	dp->eni_totals = (struct map_ref){bpf_map__fd(s->maps.eni_totals), "eni_totals",
+					  sizeof(uint32_t), sizeof(struct eni_totals)};
 	dp->eni_flows = (struct map_ref){bpf_map__fd(s->maps.eni_flows), "eni_flows",
 					 sizeof(uint32_t), sizeof(struct eni_flows)};
 	dp->rule_hits = (struct map_ref){bpf_map__fd(s->maps.rule_hits), "rule_hits",

@@ -121,6 +121,13 @@ int dataplane_recount_flows(struct dataplane *dp, uint32_t *ret_fixed, struct er
 
 /* ---- counters ---- */
 
+/* What interfaces sent and received, in parts to be added up: calls fn for sums and for each flow.
+ * Packets that are forwarded count, drops do not. A part that is just being moved may be missing.
+ */
+int dataplane_eni_totals(struct dataplane *dp,
+			 int (*fn)(void *arg, uint32_t ifindex, const struct eni_totals *t),
+			 void *arg, struct err *e);
+
 const char *drop_reason_name(enum drop_reason r); /* "SG_INGRESS" */
 const char *drop_reason_text(enum drop_reason r);
 int dataplane_drops(struct dataplane *dp,

@@ -166,6 +166,48 @@ int dataplane_eni_flows(struct dataplane *dp, uint32_t ifindex, struct eni_flows
 	return map_error(e, -errno, "read", &dp->eni_flows, &ifindex);
 }
 
+struct totals_walk {
+	int (*fn)(void *arg, uint32_t ifindex, const struct eni_totals *t);
+	void *arg;
+};
+
+static int totals_one(void *arg, const void *key, const void *value)
+{
+	const struct totals_walk *w = arg;
+
+	return w->fn(w->arg, *(const uint32_t *)key, value);
+}
+
+static int totals_of_entry(void *arg, const void *key, const void *value)
+{
+	const struct totals_walk *w = arg;
+	const struct flow_key *k = key;
+	const struct flow *f = value;
+	uint64_t packets = f->packets - f->accounted_packets;
+	uint64_t bytes = f->bytes - f->accounted_bytes;
+	int rc;
+
+	if (!packets && !bytes)
+		return 0;
+	rc = w->fn(w->arg, k->ifindex,
+		   &(struct eni_totals){.sent_packets = packets, .sent_bytes = bytes});
+	return rc ? rc
+		  : w->fn(w->arg, f->output_ifindex,
+			  &(struct eni_totals){.received_packets = packets,
+					       .received_bytes = bytes});
+}
+
+/* Totals first: what moves from an entry to them meanwhile is missed once, never counted twice. */
+int dataplane_eni_totals(struct dataplane *dp,
+			 int (*fn)(void *arg, uint32_t ifindex, const struct eni_totals *t),
+			 void *arg, struct err *e)
+{
+	struct totals_walk w = {fn, arg};
+	int rc = map_walk(&dp->eni_totals, totals_one, &w, e);
+
+	return rc ? rc : map_walk(&dp->flows, totals_of_entry, &w, e);
+}
+
 struct eni_flows_walk {
 	int (*fn)(void *arg, uint32_t ifindex, const struct eni_flows *f);
 	void *arg;

@@ -427,8 +427,10 @@ static bool is_of(const struct change *c, enum kind_id kind)
 static void committed(void *arg, uint64_t revision, const struct change *c, size_t n)
 {
 	struct apply *a = arg;
+	uint64_t begun = now();
 
 	plan_changes(a->plan, store_model(a->cfg.store), c, n);
+	a->stats.plan_ns += now() - begun;
 	for (size_t i = 0; i < n; i++) {
 		a->deleted =
 			a->deleted || c[i].op == CHANGE_DELETE || is_of(&c[i], KIND_NETWORK_ACL);

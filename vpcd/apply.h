@@ -45,7 +45,7 @@ void apply_kick(struct apply *a);
 void apply_age(struct apply *a);
 
 struct apply_stats {
-	uint64_t items, failures, passes, ns, audits, repaired;
+	uint64_t items, failures, passes, ns, plan_ns, audits, repaired;
 	uint64_t map_inserts, map_updates, map_deletes; /* entries of the data plane's maps */
 	size_t failed;					/* now */
 };

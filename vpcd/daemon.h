@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "vpcd/apply.h"
 #include "vpcd/config.h"
+#include "vpcd/metrics_interface.h"
 #include "vpcd/nat_figures.h"
 
 struct daemon {
@@ -23,6 +24,7 @@ struct daemon {
 	struct resolver *resolver;
 	struct apply *apply;
 	struct nat_figures *nat;
+	struct interface_metrics *interface_metrics;
 	struct api *api;
 };
 

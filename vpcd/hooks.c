@@ -48,13 +48,35 @@ static struct json *status(void *arg)
 
 /* ---- metrics ---- */
 
+struct drop_series {
+	const struct names *names;
+	struct buf *out;
+	bool bytes;
+};
+
 static int drop_metric(void *arg, const struct drop_key *k, const struct counter *c)
 {
-	struct buf *out = arg;
+	const struct drop_series *s = arg;
 
-	buf_printf(out, "vpcd_dropped_packets_total{ifindex=\"%u\",reason=\"%s\"} %llu\n",
-		   k->ifindex, drop_reason_name(k->reason), (unsigned long long)c->packets);
+	buf_printf(s->out, "vpcd_dropped_%s_total{", s->bytes ? "bytes" : "packets");
+	interface_label(s->names, k->ifindex, s->out);
+	buf_printf(s->out, ",reason=\"%s\"} %llu\n", drop_reason_name(k->reason),
+		   (unsigned long long)(s->bytes ? c->bytes : c->packets));
 	return 0;
+}
+
+static void drop_metrics(struct daemon *d, struct buf *out)
+{
+	struct drop_series s = {d->names, out, false};
+
+	buf_puts(out, "# HELP vpcd_dropped_packets_total Packets dropped, by the interface that "
+		      "sent them and by reason.\n"
+		      "# TYPE vpcd_dropped_packets_total counter\n");
+	dataplane_drops(d->dp, drop_metric, &s, NULL);
+	buf_puts(out, "# HELP vpcd_dropped_bytes_total Bytes of these, with their frames.\n"
+		      "# TYPE vpcd_dropped_bytes_total counter\n");
+	s.bytes = true;
+	dataplane_drops(d->dp, drop_metric, &s, NULL);
 }
 
 static void apply_metrics(struct daemon *d, struct buf *out)
@@ -72,11 +94,14 @@ static void apply_metrics(struct daemon *d, struct buf *out)
 		   "# HELP vpcd_apply_seconds_total Time spent applying.\n"
 		   "# TYPE vpcd_apply_seconds_total counter\n"
 		   "vpcd_apply_seconds_total %.6f\n"
+		   "# HELP vpcd_plan_seconds_total Time spent planning changes.\n"
+		   "# TYPE vpcd_plan_seconds_total counter\n"
+		   "vpcd_plan_seconds_total %.6f\n"
 		   "# HELP vpcd_apply_failed_items Items that wait for a retry.\n"
 		   "# TYPE vpcd_apply_failed_items gauge\n"
 		   "vpcd_apply_failed_items %zu\n",
 		   (unsigned long long)st.items, (unsigned long long)st.failures,
-		   (double)st.ns / 1e9, st.failed);
+		   (double)st.ns / 1e9, (double)st.plan_ns / 1e9, st.failed);
 	buf_printf(out,
 		   "# HELP vpcd_map_writes_total Entries of the data plane's maps written.\n"
 		   "# TYPE vpcd_map_writes_total counter\n"
@@ -201,9 +226,12 @@ static void metrics(void *arg, struct buf *out)
 	linklocal_metrics(d, out);
 	nat_figures_metrics(d->nat, out);
 	flow_metrics(d, out);
-	buf_puts(out, "# HELP vpcd_dropped_packets_total Packets dropped, by reason.\n"
-		      "# TYPE vpcd_dropped_packets_total counter\n");
-	dataplane_drops(d->dp, drop_metric, out, NULL);
+	drop_metrics(d, out);
+	if (!d->interface_metrics)
+		d->interface_metrics = interface_metrics_new();
+	if (d->interface_metrics)
+		interface_metrics_put(d->interface_metrics, d->dp, d->names, store_model(d->store),
+				      out);
 }
 
 static struct json *sandbox(void *arg, const char *id)

@@ -181,6 +181,7 @@ static void daemon_close(struct daemon *d)
 	sandboxes_free(d->sandboxes);
 	store_close(d->store);
 	fabric_close(d->fabric);
+	interface_metrics_free(d->interface_metrics);
 	names_free(d->names);
 	dataplane_close(d->dp);
 	event_loop_free(d->loop);

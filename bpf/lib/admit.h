@@ -90,8 +90,9 @@ static __always_inline void forward_fill(struct walk *w, const struct dp_config 
 	f->generation = *(volatile const __u32 *)&cfg->generation;
 	f->group_generation = *(volatile const __u32 *)&cfg->group_generation;
 	f->last_seen_ns = w->now;
-	f->packets = 1;
-	f->bytes = w->bytes;
+	/* A claimed entry has nothing to account for; flow_publish() says what it has. */
+	f->packets = f->accounted_packets = 1;
+	f->bytes = f->accounted_bytes = w->bytes;
 	f->saddr = w->at.saddr;
 	f->daddr = w->at.daddr;
 	f->sport = w->at.sport;
@@ -136,7 +137,7 @@ static __always_inline void reverse_fill(struct walk *w)
 		f->flags |= FLOW_DNAT;
 	if (flags & FLOW_DNAT)
 		f->flags |= FLOW_SNAT;
-	f->packets = f->bytes = 0;
+	f->packets = f->bytes = f->accounted_packets = f->accounted_bytes = 0;
 }
 
 static __always_inline int claim_reason(int rc)
@@ -247,14 +248,14 @@ __noinline int admit(struct walk *w)
 		flow_discount(w->key.ifindex);
 		return reason;
 	}
-	flow_publish(&w->key, &w->flow);
+	flow_publish(&w->key, &w->flow, PUBLISH_NEW);
 	w->flow_flags = w->flow.flags;
 	if (w->nat)
 		nat_count(w->nat, NAT_ATTEMPT);
 	if (kept == REPLY_KEPT)
 		return DROP_NONE;
 	reverse_fill(w);
-	flow_publish(&w->reverse_key, &w->flow);
+	flow_publish(&w->reverse_key, &w->flow, PUBLISH_NEW);
 	return DROP_NONE;
 }
 
@@ -301,17 +302,15 @@ static __always_inline int readmit(struct walk *w, struct flow *f, const struct 
 	forward_fill(w, cfg);
 	w->flow.flags = (flags & ~paths) | tracked_flags(w->flow_flags, flags & FLOW_REPLY) |
 			(w->flow_flags & FLOW_ROUTED);
-	w->flow.packets = f->packets;
-	w->flow.bytes = f->bytes;
 	if (!flow_swap(f, FLOW_LIVE, FLOW_CLAIMED))
 		return DROP_FLOW_RACE;
-	flow_publish(&w->key, &w->flow);
+	flow_publish(&w->key, &w->flow, PUBLISH_AGAIN);
 	if (reply_half(w, 1) == REPLY_KEPT)
 		return DROP_NONE;
 	w->flow.flags = w->flow_flags | (flags & (FLOW_SNAT | FLOW_DNAT | FLOW_EGRESS_ONLY));
 	if (!flow_claim(&w->reverse_key, &w->key, &w->flow, w->now, OVER_EXPIRED)) {
 		reverse_fill(w);
-		flow_publish(&w->reverse_key, &w->flow);
+		flow_publish(&w->reverse_key, &w->flow, PUBLISH_NEW);
 	}
 	return DROP_NONE;
 }

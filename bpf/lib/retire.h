@@ -54,6 +54,7 @@ static __always_inline int delete_dead(struct retire_entry *r)
 
 	if (!f || !flow_swap(f, FLOW_DEAD, FLOW_DELETING))
 		return 0;
+	flow_account(&r->key, f);
 	nat = f->nat;
 	flags = f->flags;
 	r->deleted = !bpf_map_delete_elem(&flows, &r->key);
