@@ -57,7 +57,9 @@ struct api_hooks {
 	/* Answers POST /v1/trace and POST /v1/test; NULL: *e. */
 	struct json *(*trace)(void *arg, const struct json *question, struct err *e);
 	struct json *(*test)(void *arg, const struct json *question, struct err *e);
-	/* The same with real attempts: a non-blocking descriptor to read the answer from, which the
+	/* Answers POST /v1/reach. */
+	struct json *(*reach)(void *arg, const struct json *question, struct err *e);
+	/* test() with real attempts: a non-blocking descriptor to read the answer from, which the
 	 * API closes, or a negative errno. */
 	int (*test_live)(void *arg, const struct json *question, struct err *e);
 };

@@ -26,6 +26,11 @@ void post_trace(struct request *rq)
 	ask(rq, rq->api->cfg.hooks.trace);
 }
 
+void post_reach(struct request *rq)
+{
+	ask(rq, rq->api->cfg.hooks.reach);
+}
+
 static void ask_live(struct request *rq)
 {
 	const struct api_hooks *h = &rq->api->cfg.hooks;

@@ -28,6 +28,7 @@ static const struct endpoint {
 	{"GET", {"v1", "sandboxes", "*", "logs"}, get_sandbox_logs},
 	{"GET", {"v1", "sandboxes", "*", "capture"}, get_sandbox_capture},
 	{"POST", {"v1", "test"}, post_test},
+	{"POST", {"v1", "reach"}, post_reach},
 	{"POST", {"v1", "security-groups", "*", "rules"}, post_rules},
 	{"DELETE", {"v1", "security-groups", "*", "rules"}, delete_rules},
 	{"POST", {"v1", "trace"}, post_trace},

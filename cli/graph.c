@@ -283,3 +283,22 @@ int graph_collect(struct cli *c, const char *lab, struct json **ret)
 	json_free(b.holder);
 	return r;
 }
+
+int graph_reach(struct cli *c, const char *lab, const char *service, struct json *g)
+{
+	cleanup_json struct json *question = json_new_obj(), *answer = NULL;
+	struct json *edges = json_new_arr();
+	int r;
+
+	json_set_str(question, "Service", service);
+	json_set_str(question, "Lab", lab);
+	r = client_call(c, "POST", "/v1/reach", question, &answer);
+	json_for_each (e, json_get(answer, "Edges")) {
+		struct json *copy = json_copy(e);
+
+		json_set_str(copy, "Kind", "reach");
+		json_append(edges, copy);
+	}
+	json_set(g, "Edges", edges);
+	return r;
+}

@@ -10,8 +10,10 @@
  *   {"Nodes": [{"Id", "Kind", "Name", "Detail"?, "Parent"?}], "Edges": [{"From", "To", "Kind",
  *   "Label"?}]}
  * Parents stand before their children: VPCs, subnets, what lies in them; "internet" is a node.
- * Kinds of edges: "route", "attachment", "peering". Reports; returns an exit code. */
+ * Kinds of edges: "route", "attachment", "peering", "reach". Reports; returns an exit code. */
 int graph_collect(struct cli *c, const char *lab, struct json **ret);
+/* Puts "reach" edges in place of the others: who may talk to whom on a port ("80", "53/udp"). */
+int graph_reach(struct cli *c, const char *lab, const char *service, struct json *g);
 
 /* A tree of boxes, for terminals. */
 void graph_text(const struct json *g, struct buf *out);

@@ -89,6 +89,8 @@ int cmd_graph(struct cli *c)
 	    strcmp(format, "svg"))
 		return cli_usage(c, "--format takes svg, dot, json or text, not %s", format);
 	r = graph_collect(c, args_value(&c->args, "lab"), &g);
+	if (!r && args_has(&c->args, "reach"))
+		r = graph_reach(c, args_value(&c->args, "lab"), args_value(&c->args, "reach"), g);
 	if (r)
 		return r;
 	if (!strcmp(format, "json"))

@@ -177,7 +177,7 @@ static const struct json *node_find(const struct json *nodes, const char *id)
 static void dot_edge(const struct json *nodes, const struct json *e, struct buf *out)
 {
 	const char *from = get(e, "From"), *to = get(e, "To"), *label = get(e, "Label");
-	bool peering = !strcmp(get(e, "Kind"), "peering");
+	bool peering = !strcmp(get(e, "Kind"), "peering"), reach = !strcmp(get(e, "Kind"), "reach");
 
 	buf_printf(out, "\t\"%s\" -> \"%s\" [", from, to);
 	if (is_box(nodes, node_find(nodes, from)))
@@ -186,6 +186,8 @@ static void dot_edge(const struct json *nodes, const struct json *e, struct buf 
 		buf_printf(out, "lhead=\"cluster_%s\", ", to);
 	if (peering)
 		buf_puts(out, "dir=none, style=dashed, ");
+	if (reach)
+		buf_puts(out, "color=\"#16a34a\", ");
 	buf_puts(out, "label=\"");
 	dot_quote(out, label ? label : "");
 	buf_puts(out, "\"];\n");

@@ -152,6 +152,7 @@ static const struct opt up_opts[] = {
 
 static const struct opt graph_opts[] = {
 	{"format", 0, OPT_VALUE, "FORMAT", "svg, dot, json or text (default)", "svg dot json text"},
+	{"reach", 0, OPT_VALUE, "PORT[/PROTO]", "who may talk to whom on it, not routes", NULL},
 	{"lab", 'p', OPT_VALUE, "LAB", "only what is of a lab", "lab"},
 	{0},
 };

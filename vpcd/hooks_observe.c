@@ -9,6 +9,7 @@
 #include "vpcd/assertions.h"
 #include "vpcd/capture.h"
 #include "vpcd/daemon.h"
+#include "vpcd/reach.h"
 #include "vpcd/trace.h"
 
 /* The attachment of a sandbox: its network interface, or for an internet host itself. */
@@ -151,6 +152,18 @@ static struct json *test(void *arg, const struct json *question, struct err *e)
 	return answer;
 }
 
+static struct json *reach(void *arg, const struct json *question, struct err *e)
+{
+	struct json *answer = NULL;
+	struct trace_env env;
+
+	if (!trace_open(arg, &env, e)) {
+		answer = reach_judge(&env, question, e);
+		close(env.home_fd);
+	}
+	return answer;
+}
+
 static int test_live(void *arg, const struct json *question, struct err *e)
 {
 	struct daemon *d = arg;
@@ -173,6 +186,7 @@ static int test_live(void *arg, const struct json *question, struct err *e)
 
 void daemon_hooks_observe(struct api_hooks *h)
 {
+	h->reach = reach;
 	h->test_live = test_live;
 	h->test = test;
 	h->trace = trace;

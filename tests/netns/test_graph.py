@@ -80,5 +80,21 @@ def test_a_lab_may_be_drawn_alone(net):
         net.down("second")
 
 
+def test_reach_draws_who_may_talk_to_whom(net):
+    g = json.loads(net.ctl("graph", "--format", "json", "--reach", "5432/tcp").stdout)
+    names = {n["Id"]: n["Name"] for n in g["Nodes"]}
+    assert all(e["Kind"] == "reach" for e in g["Edges"])
+    edges = {(names[e["From"]], names[e["To"]]) for e in g["Edges"]}
+    public = {"www.example.com", "visitor.example.com", "internet"}
+    assert edges == {("orders", "db")} | {(a, b) for a in ("orders", "web", *public) for b in public
+                                          if a != b} | {("intruder", "bystander"),
+                                                        ("bystander", "intruder")}
+    assert "orders  10.0.1.4  → db" in net.ctl("graph", "--reach", "5432").stdout
+    svg = net.ctl("graph", "--reach", "80/tcp", "--format", "svg").stdout
+    assert ET.fromstring(svg).tag.endswith("svg")
+
+
 def test_usage(net):
+    for port in ("any", "http", "", "80/sctp"):
+        assert net.ctl("graph", "--reach", port, check=False).returncode == 1
     assert net.ctl("graph", "--format", "gif", check=False).returncode == 2
