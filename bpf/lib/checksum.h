@@ -10,7 +10,8 @@
 
 #include "bpf/lib/walk.h"
 
-#define CHECKSUM_PARTIAL 3
+#define CHECKSUM_COMPLETE 2
+#define CHECKSUM_PARTIAL  3
 
 /* The fields that are read; their places come from the running kernel's BTF. */
 struct sk_buff {
@@ -24,12 +25,15 @@ extern void *bpf_cast_to_kern_ctx(void *) __ksym __weak;
 static __always_inline int check_checksum_start(struct __sk_buff *skb, struct walk *w)
 {
 	struct sk_buff *k;
-	__u32 start, wanted;
+	__u32 start, wanted, summed;
 
 	if (!bpf_cast_to_kern_ctx)
 		return DROP_NONE;
 	k = bpf_cast_to_kern_ctx(skb);
-	if (BPF_CORE_READ_BITFIELD(k, ip_summed) != CHECKSUM_PARTIAL)
+	summed = BPF_CORE_READ_BITFIELD(k, ip_summed);
+	/* A device's sum over the whole packet would have to be changed, too. */
+	w->is.direct = summed != CHECKSUM_COMPLETE;
+	if (summed != CHECKSUM_PARTIAL)
 		return DROP_NONE;
 	w->is.partial = 1;
 	start = k->csum_start - (__u32)((long)k->data - (long)k->head);

@@ -67,10 +67,54 @@ static __always_inline void rewrite_port(struct __sk_buff *skb, const struct wal
 	bpf_skb_store_bytes(skb, at, &to, 2, 0);
 }
 
+static __always_inline __be16 sum_fold(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (__be16)sum;
+}
+
+/* TCP and UDP over IPv4 where they lie: one pass over the headers, and the sums by the differences
+ * (RFC 1624). Where the checksum is left to the kernel its field holds the sum of the pseudo
+ * header. 0: not so easy. */
+static __always_inline int rewrite_in_place(struct __sk_buff *skb, const struct walk *w,
+					    const struct tuple *to)
+{
+	const int is_tcp = w->key.protocol == IPPROTO_TCP;
+	struct iphdr *ip = (void *)(long)skb->data + ETH_LEN;
+	__be16 *ports = (void *)(ip + 1), *check = is_tcp ? ports + 8 : ports + 3;
+	__u64 addresses, all;
+
+	if (!w->is.direct || w->key.family != AF_INET || w->is.fragment == FRAGMENT_LATER ||
+	    (!is_tcp && w->key.protocol != IPPROTO_UDP) ||
+	    (void *)(check + 1) > (void *)(long)skb->data_end)
+		return 0;
+	addresses = (__u64)(__u32)~w->key.saddr.w[3] + (__u32)~w->key.daddr.w[3] + to->saddr.w[3] +
+		    to->daddr.w[3];
+	all = addresses + (__u16)~w->key.sport + (__u16)~w->key.dport + to->sport + to->dport;
+	ip->saddr = to->saddr.w[3];
+	ip->daddr = to->daddr.w[3];
+	ip->check = (__be16)~sum_fold((__u16)~ip->check + addresses);
+	ports[0] = to->sport;
+	ports[1] = to->dport;
+	if (w->is.partial) {
+		*check = sum_fold(*check + addresses);
+	} else if (is_tcp || *check) {
+		*check = (__be16)~sum_fold((__u16) ~*check + all);
+		if (!is_tcp && !*check)
+			*check = 0xffff;
+	}
+	return 1;
+}
+
 static __noinline void rewrite(struct __sk_buff *skb, const struct walk *w, const struct tuple *to)
 {
 	const __u32 l4 = w->is.l4_offset;
 
+	if (rewrite_in_place(skb, w, to))
+		return;
 	if (w->key.family == AF_INET6) {
 		rewrite_address6(skb, w, OFFSET_IP6_SOURCE, &w->key.saddr, &to->saddr);
 		rewrite_address6(skb, w, OFFSET_IP6_DEST, &w->key.daddr, &to->daddr);

@@ -15,15 +15,6 @@ struct reset_frame {
 	struct tcphdr tcp;
 } __attribute__((packed));
 
-static __always_inline __be16 sum_fold(__u64 sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (__be16)sum;
-}
-
 static __always_inline void reset_ip(struct reset_frame *r, const struct walk *w)
 {
 	r->ip.version = 4;

@@ -47,12 +47,12 @@ struct packet_bits {
 	__u8 dont_fragment;
 	__u8 fragment; /* enum fragment_kind */
 	__u8 more_fragments;
-	__u8 skip_egress; /* the gate that the flow passed, tracked */
-	__u8 has_flow;	  /* walks for a flow: `nat`, `old` and `old_flags` are the flow's */
-	__u8 of_error;	  /* and is an ICMP error that quotes it, not a packet of it */
-	__u8 partial;	  /* the sender left its checksum to the kernel */
-	__u8 cut;	  /* too large for `mtu`: leaves in pieces */
-	__u8 reserved;
+	__u8 skip_egress;      /* the gate that the flow passed, tracked */
+	__u8 has_flow;	       /* walks for a flow: `nat`, `old` and `old_flags` are the flow's */
+	__u8 of_error;	       /* and is an ICMP error that quotes it, not a packet of it */
+	__u8 partial;	       /* the sender left its checksum to the kernel */
+	__u8 cut;	       /* too large for `mtu`: leaves in pieces */
+	__u8 direct;	       /* headers may be rewritten in place */
 	__u16 fragment_offset; /* in octets */
 	__u16 l4_offset;
 };

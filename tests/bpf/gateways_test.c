@@ -270,6 +270,29 @@ static void a_larger_packet_than_the_internets_is_dropped(void **state)
 	assert_answers(w, W, &p, DROP_MTU);
 }
 
+/* RFC 768: a sum of zero is sent as 0xffff, and a field of zero says that there is none. */
+static void udp_checksums_of_zero_keep_their_meaning(void **state)
+{
+	struct world *w = *state;
+	struct packet p;
+	uint8_t *udp = p.b + ETH + IP4;
+
+	for (unsigned i = 0; i < 2000; i++) {
+		packet_udp(&p, mac_of(W), router_mac, ip_of(W), 4000, IP_HOST, 53);
+		put16be(udp + 8, i * 33); /* sums of all kinds */
+		packet_seal(&p);
+		assert_passes(w, W, &p);
+		assert_int_equal(packet_src(&p), IP_WEB);
+		assert_true(checksums_right(&p));
+		assert_int_not_equal(get16be(udp + 6), 0);
+	}
+	packet_udp(&p, mac_of(W), router_mac, ip_of(W), 4000, IP_HOST, 53);
+	put16be(udp + 6, 0);
+	assert_passes(w, W, &p);
+	assert_int_equal(get16be(udp + 6), 0);
+	assert_true(checksums_right(&p));
+}
+
 static void set_loss(struct world *w, uint16_t loss)
 {
 	struct eni host = {.vpc = VPC_INTERNET,
@@ -327,6 +350,7 @@ static void hosts_of_the_internet_lose_as_many_as_asked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		WORLD_TEST(udp_checksums_of_zero_keep_their_meaning),
 		WORLD_TEST(hosts_of_the_internet_lose_as_many_as_asked),
 		WORLD_TEST(nat_gateway_lends_address_and_port),
 		WORLD_TEST(nat_keeps_tcp_and_echo_apart_and_right),
