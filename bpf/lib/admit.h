@@ -175,11 +175,11 @@ static __always_inline int claim_both(struct walk *w)
 	int forward_first = key_less(&w->key, &w->reverse_key);
 	struct flow_key *first = forward_first ? &w->key : &w->reverse_key;
 	struct flow_key *second = forward_first ? &w->reverse_key : &w->key;
-	int rc = flow_claim(first, second, &w->flow, w->now, OVER_EXPIRED);
+	int rc = flow_claim(first, second, &w->flow, w->now, OVER_ANYWAY);
 
 	if (rc)
 		return claim_reason(rc);
-	rc = flow_claim(second, first, &w->flow, w->now, OVER_EXPIRED);
+	rc = flow_claim(second, first, &w->flow, w->now, OVER_ANYWAY);
 	if (!rc)
 		return DROP_NONE;
 	flow_set_state(first, FLOW_CLAIMED, FLOW_CLOSED);
@@ -192,7 +192,7 @@ static __always_inline int claim_nat(struct walk *w)
 
 	if (rc)
 		return rc;
-	rc = flow_claim(&w->key, &w->reverse_key, &w->flow, w->now, OVER_EXPIRED);
+	rc = flow_claim(&w->key, &w->reverse_key, &w->flow, w->now, OVER_ANYWAY);
 	if (rc) {
 		flow_set_state(&w->reverse_key, FLOW_CLAIMED, FLOW_CLOSED);
 		return claim_reason(rc);
@@ -212,7 +212,7 @@ static __always_inline int claim(struct walk *w, int *kept)
 	*kept = reply_half(w, 0);
 	if (*kept == REPLY_WANTED)
 		return claim_both(w);
-	rc = flow_claim(&w->key, &w->reverse_key, &w->flow, w->now, OVER_EXPIRED);
+	rc = flow_claim(&w->key, &w->reverse_key, &w->flow, w->now, OVER_ANYWAY);
 	return rc ? claim_reason(rc) : DROP_NONE;
 }
 
@@ -295,12 +295,16 @@ static __always_inline __u32 tracked_flags(__u32 walked, __u32 reply)
  * its age and its translation. Whoever receives it gets a half to answer by. */
 static __always_inline int readmit(struct walk *w, struct flow *f, const struct dp_config *cfg)
 {
-	const __u32 paths = FLOW_TRACKED_IN | FLOW_TRACKED_OUT | FLOW_ROUTED | FLOW_ACL_UNKNOWN;
 	__u32 flags = *(volatile __u32 *)&f->flags;
+	/* What its own gate said when it was asked first stays. */
+	const __u32 own = flags & FLOW_REPLY ? FLOW_TRACKED_IN : FLOW_TRACKED_OUT;
+	const __u32 paths =
+		((FLOW_TRACKED_IN | FLOW_TRACKED_OUT) & ~own) | FLOW_ROUTED | FLOW_ACL_UNKNOWN;
 
 	reply_key_fill(w);
 	forward_fill(w, cfg);
-	w->flow.flags = (flags & ~paths) | tracked_flags(w->flow_flags, flags & FLOW_REPLY) |
+	w->flow.flags = (flags & ~paths) |
+			(tracked_flags(w->flow_flags, flags & FLOW_REPLY) & ~own) |
 			(w->flow_flags & FLOW_ROUTED);
 	if (!flow_swap(f, FLOW_LIVE, FLOW_CLAIMED))
 		return DROP_FLOW_RACE;

@@ -119,8 +119,11 @@ static __always_inline int is_reopening(const struct walk *w, const struct flow 
 enum claim { CLAIM_OK, CLAIM_TAKEN, CLAIM_RACE, CLAIM_FULL };
 
 /* When the flow that has a key is over, so that another may have it: once it has expired, or as
- * soon as both its ends have said that it is closing. */
-enum over { OVER_EXPIRED, OVER_CLOSING };
+ * soon as both its ends have said that it is closing. Or anyway: at the sender, flow_find() saw
+ * that the flow is no obstacle (it is closing, and the packet opens anew); at the receiver, who
+ * spoke last from an address gets the answers (it changed hands, or routes did). The other half of
+ * such a flow stays. */
+enum over { OVER_EXPIRED, OVER_CLOSING, OVER_ANYWAY };
 
 static __always_inline int key_equal(const struct flow_key *a, const struct flow_key *b)
 {
@@ -179,10 +182,10 @@ static __noinline int flow_claim(const struct flow_key *k, const struct flow_key
 		return CLAIM_RACE;
 	flow_other_key(k, f, &w->other_key);
 	if (!key_equal(&w->other_key, mate)) {
-		if (!flow_expired(k, f, now) &&
-		    !(over == OVER_CLOSING && (f->flags & FLOW_CLOSING)))
+		if (flow_expired(k, f, now) || (over == OVER_CLOSING && (f->flags & FLOW_CLOSING)))
+			flow_part(k, f, &w->other_key);
+		else if (over != OVER_ANYWAY)
 			return CLAIM_TAKEN;
-		flow_part(k, f, &w->other_key);
 	} else if (f->nat && !(f->flags & (FLOW_CLOSING | FLOW_REPLY)) && flow_expired(k, f, now)) {
 		nat_count(f->nat, NAT_TIMED_OUT);
 	}
