@@ -178,7 +178,8 @@ static __always_inline int error_match(struct __sk_buff *skb, struct walk *w)
 	    !ip128_equal(&w->key.daddr, &w->quoted_key.daddr))
 		return 0;
 	f = bpf_map_lookup_elem(&flows, &w->quoted_key);
-	if (!f || flow_state(f) != FLOW_LIVE || flow_expired(&w->quoted_key, f, w->now))
+	if (!f || flow_state(f) != FLOW_LIVE || flow_expired(&w->quoted_key, f, w->now) ||
+	    !is_role(&w->quoted_key, f))
 		return 0;
 	flow_recall(w, f);
 	w->old_protocol = w->quoted_key.protocol;

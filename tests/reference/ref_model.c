@@ -30,6 +30,8 @@ static void place_builtin(const char *id, enum place_kind kind, const char *v4, 
 	ret->mtu = MTU_INTERNET;
 	ret->source_dest_check = kind == PLACE_INTERNET;
 	ip_parse(v4, &ret->addresses[0]);
+	if (kind == PLACE_SERVICE)
+		ip_parse("fd00:ec2::253", &ret->addresses[1]);
 }
 
 static bool place_interface(const struct model *m, const struct network_interface *eni,
@@ -135,8 +137,8 @@ static struct holder elastic_ip_holder(const struct model *m, const struct ip *a
 		if (!eni || !eni->attachment_id || !ip_same(&eip->public_ip, a))
 			continue;
 		if (eni->interface_type == INTERFACE_NAT_GATEWAY)
-			return (struct holder){
-				HOLDER_NAT, eni->attachment_id, model_object_vpc(m, eo), {0}};
+			return (struct holder){HOLDER_NAT, eni->attachment_id,
+					       model_object_vpc(m, eo), eip->private_ip};
 		return (struct holder){HOLDER_PUBLIC, eo->id, model_object_vpc(m, eo),
 				       eip->private_ip};
 	}
@@ -193,6 +195,22 @@ const struct internet_gateway *vpc_internet_gateway(const struct model *m, const
 	return NULL;
 }
 
+const char *vpc_egress_only_gateway(const struct model *m, const char *vpc)
+{
+	model_for_each (o, m, KIND_EGRESS_ONLY_INTERNET_GATEWAY)
+		if (same(AS_CONST(egress_only_internet_gateway, o)->vpc_id, vpc))
+			return o->id;
+	return NULL;
+}
+
+const struct route_table *gateway_table(const struct model *m, const char *gateway)
+{
+	model_for_each (o, m, KIND_ROUTE_TABLE)
+		if (same(AS_CONST(route_table, o)->gateway_id, gateway))
+			return AS_CONST(route_table, o);
+	return NULL;
+}
+
 const struct network_interface *nat_interface(const struct model *m, const struct nat_gateway *n)
 {
 	return n->network_interface_id
@@ -200,93 +218,150 @@ const struct network_interface *nat_interface(const struct model *m, const struc
 		       : NULL;
 }
 
-struct ip nat_public_address(const struct model *m, const struct nat_gateway *n)
-{
-	const struct object *o = n->allocation_id ? model_get(m, n->allocation_id) : NULL;
-	struct ip none = {0};
-
-	return o && n->connectivity_type == NAT_PUBLIC ? AS_CONST(elastic_ip, o)->public_ip : none;
-}
-
 /* ---- routes ---- */
 
-bool vpc_is_local(const struct model *m, const struct vpc *v, const struct ip *a)
+static bool in_block(const struct cidr *c, const struct ip *a)
+{
+	return ip_is_set(&c->ip) && c->ip.family == a->family && cidr_contains_ip(c, a);
+}
+
+bool vpc_is_local(const struct vpc *v, const struct ip *a)
 {
 	const struct cidr *more = v->secondary_cidr_blocks.v;
 
-	if (cidr_contains_ip(&v->cidr_block, a) ||
-	    (ip_is_set(&v->ipv6_cidr_block.ip) && cidr_contains_ip(&v->ipv6_cidr_block, a)))
+	if (in_block(&v->cidr_block, a) || in_block(&v->ipv6_cidr_block, a))
 		return true;
 	for (size_t i = 0; i < v->secondary_cidr_blocks.n; i++)
-		if (cidr_contains_ip(&more[i], a))
+		if (in_block(&more[i], a))
 			return true;
 	return false;
 }
 
-static struct hop interface_hop(const struct model *m, const char *id)
-{
-	const struct object *o = id ? model_get(m, id) : NULL;
+static const struct hop blackhole = {HOP_BLACKHOLE, NULL};
 
-	return o ? (struct hop){HOP_ENI, o->id} : (struct hop){HOP_BLACKHOLE, NULL};
+static bool has_public_address(const struct model *m, const struct network_interface *eni,
+			       int family)
+{
+	if (family == AF_INET6)
+		return eni->ipv6_addresses.n > 0;
+	model_for_each (o, m, KIND_ELASTIC_IP)
+		if (same(AS_CONST(elastic_ip, o)->network_interface_id, eni->o.id))
+			return true;
+	return false;
 }
 
-static struct hop route_hop(const struct model *m, const struct route *r, const struct vpc *v)
+/* An interface that is attached; in a gateway's table, one that has a public address. */
+static struct hop interface_hop(const struct model *m, const char *id, bool of_gateway, int family)
+{
+	const struct object *o = id ? model_get(m, id) : NULL;
+	struct place p;
+
+	if (!o || !place_find(m, o->id, &p) ||
+	    (of_gateway && !has_public_address(m, p.eni, family)))
+		return blackhole;
+	return (struct hop){HOP_ENI, o->id};
+}
+
+static struct hop peering_hop(const struct model *m, const char *id, const struct vpc *v)
+{
+	const struct object *o = model_get(m, id);
+	const struct vpc_peering_connection *p = AS_CONST(vpc_peering_connection, o);
+
+	if (!o || p->status != PEERING_ACTIVE)
+		return blackhole;
+	if (same(p->vpc_id, v->o.id))
+		return (struct hop){HOP_PEERING, p->peer_vpc_id};
+	return same(p->peer_vpc_id, v->o.id) ? (struct hop){HOP_PEERING, p->vpc_id} : blackhole;
+}
+
+static struct hop gateway_hop(const struct model *m, const struct route *r, const struct vpc *v)
+{
+	const struct object *o;
+
+	if (r->gateway_id) {
+		o = model_get(m, r->gateway_id);
+		return o && same(AS_CONST(internet_gateway, o)->vpc_id, v->o.id)
+			       ? (struct hop){HOP_INTERNET_GATEWAY, o->id}
+			       : blackhole;
+	}
+	if (r->egress_only_internet_gateway_id) {
+		o = model_get(m, r->egress_only_internet_gateway_id);
+		return o && same(AS_CONST(egress_only_internet_gateway, o)->vpc_id, v->o.id)
+			       ? (struct hop){HOP_EGRESS_ONLY, o->id}
+			       : blackhole;
+	}
+	o = model_get(m, r->nat_gateway_id);
+	return o && !same(AS_CONST(nat_gateway, o)->state, "failed") &&
+			       nat_interface(m, AS_CONST(nat_gateway, o))
+		       ? (struct hop){HOP_NAT, o->id}
+		       : blackhole;
+}
+
+static struct hop route_hop(const struct model *m, const struct route *r, const struct vpc *v,
+			    bool of_gateway, int family)
 {
 	const struct object *o;
 
 	if (r->local)
 		return (struct hop){HOP_LOCAL, NULL};
-	if (r->gateway_id) {
-		o = model_get(m, r->gateway_id);
-		if (o && same(AS_CONST(internet_gateway, o)->vpc_id, v->o.id))
-			return (struct hop){HOP_INTERNET_GATEWAY, o->id};
-	} else if (r->nat_gateway_id) {
-		o = model_get(m, r->nat_gateway_id);
-		if (o && same(AS_CONST(nat_gateway, o)->state, "available"))
-			return (struct hop){HOP_NAT, o->id};
-	} else if (r->instance_id) {
-		o = model_get(m, r->instance_id);
-		return interface_hop(m, o ? AS_CONST(instance, o)->network_interface_id : NULL);
-	} else if (r->network_interface_id) {
-		return interface_hop(m, r->network_interface_id);
-	}
-	return (struct hop){HOP_BLACKHOLE, NULL};
+	if (r->gateway_id || r->egress_only_internet_gateway_id || r->nat_gateway_id)
+		return gateway_hop(m, r, v);
+	if (r->vpc_peering_connection_id)
+		return peering_hop(m, r->vpc_peering_connection_id, v);
+	if (!r->instance_id)
+		return interface_hop(m, r->network_interface_id, of_gateway, family);
+	o = model_get(m, r->instance_id);
+	return interface_hop(m, o ? AS_CONST(instance, o)->network_interface_id : NULL, of_gateway,
+			     family);
 }
 
-/* The best route so far, and what ranks it: length, then a static route before the implied local
- * one, which it retargets. */
+/* The best route so far, and what ranks it: length, then who wins at the same length. A static
+ * route to a block of the VPC retargets the local one; a prefix list never does. */
+enum rank { RANK_PREFIX_LIST, RANK_LOCAL, RANK_STATIC };
 struct best {
-	int len, rank;
+	int len;
+	enum rank rank;
 	struct hop hop;
 };
 
-static void offer(struct best *b, const struct cidr *c, const struct ip *a, int rank,
+static void offer(struct best *b, const struct cidr *c, const struct ip *a, enum rank rank,
 		  struct hop hop)
 {
-	if (!ip_is_set(&c->ip) || c->ip.family != a->family || !cidr_contains_ip(c, a))
-		return;
-	if (c->len < b->len || (c->len == b->len && rank <= b->rank))
+	if (!in_block(c, a) || c->len < b->len || (c->len == b->len && rank <= b->rank))
 		return;
 	*b = (struct best){c->len, rank, hop};
+}
+
+static void offer_route(struct best *b, const struct model *m, const struct route *r,
+			const struct ip *a, struct hop hop)
+{
+	const struct object *o = r->prefix_list_id ? model_get(m, r->prefix_list_id) : NULL;
+	const struct prefix_list *l = AS_CONST(prefix_list, o);
+	const struct prefix_list_entry *v = l ? l->entries.v : NULL;
+
+	if (!r->prefix_list_id) {
+		offer(b, &r->destination, a, RANK_STATIC, hop);
+		offer(b, &r->ipv6_destination, a, RANK_STATIC, hop);
+	}
+	for (size_t i = 0; l && i < l->entries.n; i++)
+		offer(b, &v[i].cidr, a, RANK_PREFIX_LIST, hop);
 }
 
 struct hop route_find(const struct model *m, const struct vpc *v, const struct route_table *t,
 		      const struct ip *a)
 {
-	enum { LOCAL, STATIC };
 	const struct cidr *more = v->secondary_cidr_blocks.v;
 	const struct route *r = t ? t->routes.v : NULL;
-	struct best best = {.len = -1};
 	struct hop local = {HOP_LOCAL, NULL};
+	struct best best = {.len = -1};
 
-	offer(&best, &v->cidr_block, a, LOCAL, local);
-	offer(&best, &v->ipv6_cidr_block, a, LOCAL, local);
+	offer(&best, &v->cidr_block, a, RANK_LOCAL, local);
+	offer(&best, &v->ipv6_cidr_block, a, RANK_LOCAL, local);
 	for (size_t i = 0; i < v->secondary_cidr_blocks.n; i++)
-		offer(&best, &more[i], a, LOCAL, local);
-	for (size_t i = 0; t && i < t->routes.n; i++) {
-		offer(&best, &r[i].destination, a, STATIC, route_hop(m, &r[i], v));
-		offer(&best, &r[i].ipv6_destination, a, STATIC, route_hop(m, &r[i], v));
-	}
+		offer(&best, &more[i], a, RANK_LOCAL, local);
+	for (size_t i = 0; t && i < t->routes.n; i++)
+		offer_route(&best, m, &r[i], a,
+			    route_hop(m, &r[i], v, t->gateway_id != NULL, a->family));
 	return best.hop;
 }
 

@@ -44,7 +44,7 @@ struct holder {
 	enum holder_kind kind;
 	const char *id;
 	const char *vpc;    /* of HOLDER_NAT, HOLDER_PUBLIC */
-	struct ip private_; /* HOLDER_PUBLIC: the address that it stands for */
+	struct ip private_; /* on the internet: the address that it stands for in its VPC */
 };
 struct holder holder_in_vpc(const struct model *m, const char *vpc, const struct ip *a);
 struct holder holder_on_internet(const struct model *m, const struct ip *a);
@@ -52,8 +52,11 @@ struct holder holder_on_internet(const struct model *m, const struct ip *a);
 struct ip public_address(const struct model *m, const char *eni, const struct ip *a);
 
 const struct internet_gateway *vpc_internet_gateway(const struct model *m, const char *vpc);
+/* Its id; NULL: none. */
+const char *vpc_egress_only_gateway(const struct model *m, const char *vpc);
+/* The table that routes what comes in by an internet gateway; NULL: it has none of its own. */
+const struct route_table *gateway_table(const struct model *m, const char *gateway);
 const struct network_interface *nat_interface(const struct model *m, const struct nat_gateway *n);
-struct ip nat_public_address(const struct model *m, const struct nat_gateway *n);
 
 /* Where a route table sends an address. */
 enum hop_kind {
@@ -74,6 +77,7 @@ struct hop {
 struct hop route_find(const struct model *m, const struct vpc *v, const struct route_table *t,
 		      const struct ip *a);
 struct hop subnet_route(const struct model *m, const struct subnet *s, const struct ip *a);
-bool vpc_is_local(const struct model *m, const struct vpc *v, const struct ip *a);
+/* Of one of its blocks? */
+bool vpc_is_local(const struct vpc *v, const struct ip *a);
 
 #endif

@@ -41,6 +41,13 @@ static bool range_matches(const struct cidr *c, const struct ip *a)
 
 static bool list_covers(const struct model *m, const char *prefix_list, const struct ip *a)
 {
+	const struct object *o = model_get(m, prefix_list);
+	const struct prefix_list *l = AS_CONST(prefix_list, o);
+	const struct prefix_list_entry *v = l ? l->entries.v : NULL;
+
+	for (size_t i = 0; l && i < l->entries.n; i++)
+		if (range_matches(&v[i].cidr, a))
+			return true;
 	return false;
 }
 
@@ -54,12 +61,18 @@ static bool peer_matches(const struct model *m, const struct security_group_rule
 	return range_matches(&r->cidr_ipv4, &q->other) || range_matches(&r->cidr_ipv6, &q->other);
 }
 
-/* Open to every address of the family. */
-static bool open_to_all(const struct security_group_rule *r, int family)
+/* Open to every address of the family: by itself, or by an entry of its prefix list. */
+static bool open_to_all(const struct model *m, const struct security_group_rule *r, int family)
 {
 	const struct cidr *c = family == AF_INET ? &r->cidr_ipv4 : &r->cidr_ipv6;
+	const struct object *o = r->prefix_list_id ? model_get(m, r->prefix_list_id) : NULL;
+	const struct prefix_list *l = AS_CONST(prefix_list, o);
+	const struct prefix_list_entry *v = l ? l->entries.v : NULL;
 
-	return !r->referenced_group_id && !r->prefix_list_id && ip_is_set(&c->ip) && c->len == 0;
+	for (size_t i = 0; l && i < l->entries.n; i++)
+		if (v[i].cidr.ip.family == family && v[i].cidr.len == 0)
+			return true;
+	return ip_is_set(&c->ip) && c->len == 0;
 }
 
 static bool all_ports(const struct security_group_rule *r, int protocol)
@@ -77,7 +90,7 @@ static bool reverse_is_open(const struct model *m, const struct list *groups, bo
 		const struct security_group_rule *r = AS_CONST(security_group_rule, o);
 
 		if (list_has(groups, r->group_id) && r->is_egress != egress &&
-		    open_to_all(r, q->other.family) && all_ports(r, q->protocol))
+		    open_to_all(m, r, q->other.family) && all_ports(r, q->protocol))
 			return true;
 	}
 	return false;
@@ -98,7 +111,7 @@ bool groups_allow(const struct model *m, const struct list *groups, bool egress,
 		    !peer_matches(m, r, q))
 			continue;
 		allowed = true;
-		if (may_be_untracked && open_to_all(r, q->other.family) &&
+		if (may_be_untracked && open_to_all(m, r, q->other.family) &&
 		    reverse_is_open(m, groups, egress, q))
 			*ret_untracked = true;
 	}

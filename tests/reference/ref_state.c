@@ -76,10 +76,8 @@ struct entry *memory_find(const struct memory *m, const char *eni, const struct 
 	for (struct entry *en = m->entries; en; en = en->next) {
 		if (strcmp(en->eni, eni) || !tuple_same(&en->t, t))
 			continue;
-		if (m->now - en->last >= entry_timeout(en) || (opening && en->closing))
-			return NULL;
-		/* An echo reply is an answer or nothing: it opens no way back. */
-		return t->echo && en->opened != (t->dport == ECHO_REQUEST) ? NULL : en;
+		return m->now - en->last >= entry_timeout(en) || (opening && en->closing) ? NULL
+											  : en;
 	}
 	return NULL;
 }
@@ -115,9 +113,76 @@ struct entry *memory_make(struct memory *m, const char *eni, const struct tuple 
 	return en;
 }
 
+/* ---- fragments ---- */
+
+static bool same_packet(const struct first_fragment *f, const char *eni, const struct packet *p)
+{
+	return !strcmp(f->eni, eni) && f->id == p->fragment_id && f->protocol == p->protocol &&
+	       !ip_cmp(&f->src, &p->src) && !ip_cmp(&f->dst, &p->dst);
+}
+
+const struct first_fragment *memory_fragment(const struct memory *m, const char *eni,
+					     const struct packet *p)
+{
+	for (const struct first_fragment *f = m->fragments; f; f = f->next)
+		if (same_packet(f, eni, p))
+			return m->now - f->seen >= 30 || p->offset < f->len ? NULL : f;
+	return NULL;
+}
+
+void memory_forget_fragment(struct memory *m, const char *eni, const struct packet *p)
+{
+	for (struct first_fragment **at = &m->fragments; *at;) {
+		struct first_fragment *f = *at;
+
+		if (same_packet(f, eni, p)) {
+			*at = f->next;
+			free(f);
+		} else {
+			at = &f->next;
+		}
+	}
+}
+
+void memory_note_fragment(struct memory *m, const char *eni, const struct packet *p)
+{
+	struct first_fragment *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		abort();
+	memory_forget_fragment(m, eni, p);
+	strncpy(f->eni, eni, ID_LEN - 1);
+	f->src = p->src;
+	f->dst = p->dst;
+	f->protocol = p->protocol;
+	f->id = p->fragment_id;
+	f->t = tuple_of(p);
+	f->icmp_type = p->icmp_type;
+	f->icmp_code = p->icmp_code;
+	f->len = packet_ip_len(p) - (p->src.family == AF_INET6 ? 48 : 20);
+	f->seen = m->now;
+	f->next = m->fragments;
+	m->fragments = f;
+}
+
+unsigned memory_fragments(const struct memory *m, const char *eni)
+{
+	unsigned n = 0;
+
+	for (const struct first_fragment *f = m->fragments; f; f = f->next)
+		n += !strcmp(f->eni, eni);
+	return n;
+}
+
 void memory_done(struct memory *m)
 {
+	struct first_fragment *f;
 	struct entry *en;
+
+	while ((f = m->fragments)) {
+		m->fragments = f->next;
+		free(f);
+	}
 
 	while ((en = m->entries)) {
 		m->entries = en->next;
@@ -131,7 +196,7 @@ void entry_note(struct entry *en, const struct memory *m, const struct packet *p
 	bool reply = sent != en->opened;
 
 	en->last = m->now;
-	if (p->protocol == IPPROTO_TCP) {
+	if (p->protocol == IPPROTO_TCP && !p->offset) {
 		if (p->tcp_flags & TCP_RST) {
 			en->closing = true;
 			return;
@@ -147,10 +212,12 @@ void entry_note(struct entry *en, const struct memory *m, const struct packet *p
 		en->established = true;
 }
 
-bool memory_port_taken(const struct memory *m, const struct tuple *to)
+bool memory_port_taken(const struct memory *m, const char *eni, const struct tuple *t,
+		       const struct tuple *to)
 {
 	for (struct entry *en = m->entries; en; en = en->next)
 		if (en->nat[0] && en->opened && tuple_same(&en->to, to) &&
+		    (strcmp(en->eni, eni) || !tuple_same(&en->t, t)) &&
 		    m->now - en->last < entry_timeout(en))
 			return true;
 	return false;

@@ -40,9 +40,23 @@ struct entry {
 	struct entry *next;
 };
 
+/* What the first fragment of a packet said, as far as it was let through. */
+struct first_fragment {
+	char eni[ID_LEN];
+	struct ip src, dst;
+	uint8_t protocol;
+	uint16_t id;
+	struct tuple t;
+	uint8_t icmp_type, icmp_code;
+	size_t len; /* bytes of IP payload */
+	uint64_t seen;
+	struct first_fragment *next;
+};
+
 struct memory {
 	struct entry *entries; /* newest first */
-	uint64_t now;	       /* seconds */
+	struct first_fragment *fragments;
+	uint64_t now; /* seconds */
 	size_t n;
 };
 
@@ -56,7 +70,15 @@ struct entry *memory_make(struct memory *m, const char *eni, const struct tuple 
 void memory_forget(struct memory *m, const char *eni, const struct tuple *t);
 /* A packet of the connection passes the entry's interface. */
 void entry_note(struct entry *en, const struct memory *m, const struct packet *p, bool sent);
-/* Has a live connection this translated source towards this destination? */
-bool memory_port_taken(const struct memory *m, const struct tuple *to);
+/* The first fragment that a later one follows; NULL: it is not known, or overlapped. */
+const struct first_fragment *memory_fragment(const struct memory *m, const char *eni,
+					     const struct packet *p);
+void memory_note_fragment(struct memory *m, const char *eni, const struct packet *p);
+void memory_forget_fragment(struct memory *m, const char *eni, const struct packet *p);
+/* First fragments that an interface remembers: it has few places. */
+unsigned memory_fragments(const struct memory *m, const char *eni);
+/* Has a live connection of somebody else this translated source towards this destination? */
+bool memory_port_taken(const struct memory *m, const char *eni, const struct tuple *t,
+		       const struct tuple *to);
 
 #endif

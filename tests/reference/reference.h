@@ -37,16 +37,21 @@ struct verdict {
 	char output[ID_LEN]; /* interface that it is handed to; its sender's own: answered */
 	struct packet out;   /* as handed over, MACs included */
 	bool port_open;	     /* out.sport (an echo's icmp_id) may be any that is free */
-	bool in_pieces;	     /* too large, but may be fragmented: test runs do not show pieces */
-	bool source_open;    /* out.src may be any of 100.64.0.0/10 */
+	bool in_pieces;	     /* too large, but may be cut: test runs do not show pieces */
+	bool source_open;    /* out.src may be any of 100.64.0.0/10, fd00:ec2:0:100::/96 */
+	bool may_forget;     /* a later fragment, whose first may have lost its place */
+	bool answered;	     /* dropped, and `out` goes back to the sender */
+	unsigned choices;    /* addresses that a NAT gateway had to choose from; 0: no choice */
 };
 
 /* Judges a packet that an interface sends: the verdict of the present state, which stays as it is
- * until reference_commit. */
-void reference_judge(struct reference *r, const char *eni, const struct packet *p,
+ * until reference_commit. choice: which address a NAT gateway chooses, if it has to; any is right.
+ */
+void reference_judge(struct reference *r, const char *eni, const struct packet *p, unsigned choice,
 		     struct verdict *ret);
-/* The verdict was as judged; `out` is the packet as delivered, with what was open decided (NULL: it
- * was dropped). False: what was decided is not allowed (a port that is taken). */
+/* The verdict was as judged (or the fragment forgotten); `out` is the packet as delivered, with
+ * what was open decided (NULL: it was dropped). False: what was decided is not allowed (a port that
+ * is taken). */
 bool reference_commit(struct reference *r, const struct packet *out);
 
 /* Entries that all interfaces remember, expired ones included: for figures. */

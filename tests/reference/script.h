@@ -11,6 +11,8 @@
  *   reply N OF [FLAGS]          from whoever got packet OF, to where it came from
  *   again N OF [FLAGS]          the same packet once more
  *   forward N OF                the packet as it was got, sent on by a receiver that it is not for
+ *   error N OF TYPE CODE        an ICMP error about packet OF from whoever got it
+ *   fragment N OF OFFSET        a later fragment of packet OF, from its sender
  *   arp N FROM ADDRESS
  *   advance SECONDS
  *   collect
@@ -53,6 +55,8 @@ enum event_kind {
 	EVENT_REPLY,
 	EVENT_AGAIN,
 	EVENT_FORWARD,
+	EVENT_ERROR,
+	EVENT_FRAGMENT,
 	EVENT_ARP,
 	EVENT_ADVANCE,
 	EVENT_COLLECT,

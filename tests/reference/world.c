@@ -282,6 +282,7 @@ int world_send(struct world *w, const char *eni, const uint8_t *frame, size_t le
 	uint32_t ifindex = index_of(w, eni);
 	struct __sk_buff ctx = {.ifindex = ifindex};
 	uint64_t before[DROP_REASON_COUNT];
+	struct trail *trail = dataplane_trail(programs.dp);
 	struct trace_result trace;
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = (uint32_t)len,
 		    .data_out = ret->frame, .data_size_out = FRAME_MAX, .ctx_in = &ctx,
@@ -289,20 +290,21 @@ int world_send(struct world *w, const char *eni, const uint8_t *frame, size_t le
 	int rc;
 
 	ret->reason = DROP_NONE;
+	trail->mode = TRAIL_LIVE;
 	rc = dataplane_trace(programs.dp, ifindex, frame, len, &trace, e);
 	if (rc)
 		return err_wrap(e, "from %s (%u)", eni, ifindex);
-	ret->traced = (enum drop_reason)trace.reason;
+	/* A trace goes on behind a gate that refused: the first one counts. */
+	ret->traced = (enum drop_reason)(trail->reason ? trail->reason : trace.reason);
 	snprintf(ret->output, sizeof(ret->output), "%s", id_of(w, trace.output_ifindex));
 	for (int i = 0; i < DROP_REASON_COUNT; i++)
 		before[i] = drop_count(ifindex, (enum drop_reason)i);
 	if (bpf_prog_test_run_opts(dataplane_eni_prog(programs.dp), &opts))
 		return err_sys(e, -errno, "test run");
 	ret->len = opts.data_size_out;
+	ret->passed = opts.retval == TC_ACT_REDIRECT;
 	ret->reason = dropped_as(ifindex, before);
-	/* A drop may be answered: its sender is told the path's MTU. */
-	ret->passed = opts.retval == TC_ACT_REDIRECT && ret->reason == DROP_REASON_COUNT;
-	if (ret->passed)
+	if (ret->passed && ret->reason == DROP_REASON_COUNT)
 		ret->reason = DROP_NONE;
 	return 0;
 }

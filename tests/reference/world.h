@@ -33,8 +33,8 @@ int world_collect(struct world *w, struct err *e);
 struct outcome {
 	enum drop_reason reason; /* of the real run: by its counter */
 	enum drop_reason traced; /* of the dry run before it */
-	bool passed;
-	char output[ID_LEN]; /* of the dry run */
+	bool passed;		 /* or an answer goes back, though it was dropped */
+	char output[ID_LEN];	 /* of the dry run */
 	uint8_t frame[FRAME_MAX];
 	size_t len;
 };
