@@ -491,7 +491,7 @@ void gen_topology(struct gen *g)
 		gen_emit(g, "create function {'Name': 'f0', 'SubnetIds': ['s00'], 'Command': "
 			    "['true'], 'Ipv6AllowedForDualStack': true}");
 	g->functions = 1;
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < 5; i++)
 		associate(g);
 	for (unsigned v = 0; v < g->vpcs; v++)
 		furnish(g, v);
@@ -575,6 +575,23 @@ static void change_edge(struct gen *g)
 	}
 }
 
+/* The default route of the main table goes another way out, under connections that stand. */
+static void turn_default_route(struct gen *g)
+{
+	unsigned v = gen_pick(g, g->vpcs);
+
+	if (gen_chance(g, 60))
+		gen_emit(g,
+			 "update @main:v%u {'Routes': [{'DestinationCidrBlock': '0.0.0.0/0', "
+			 "'GatewayId': 'igw%u'}]}",
+			 v, v);
+	else
+		gen_emit(g,
+			 "update @main:v%u {'Routes': [{'DestinationCidrBlock': '0.0.0.0/0', "
+			 "'NatGatewayId': 'nat%u'}]}",
+			 v, nat_of(g, v));
+}
+
 static void change_subnet(struct gen *g)
 {
 	unsigned v = gen_pick(g, g->vpcs), s = gen_pick(g, g->vpc[v].subnets);
@@ -595,7 +612,11 @@ void gen_change(struct gen *g)
 	char name[ID_LEN];
 	struct text t;
 
-	switch (gen_pick(g, 16)) {
+	switch (gen_pick(g, 18)) {
+	case 16:
+	case 17:
+		turn_default_route(g);
+		break;
 	case 0:
 	case 1:
 		add_rule(g, v);

@@ -66,10 +66,12 @@ static const char *odd_address(struct gen *g, bool v6)
 
 static void random_destination(struct gen *g, unsigned vpc, bool v6, char *ret)
 {
-	switch (gen_pick(g, 20)) {
+	switch (gen_pick(g, 22)) {
 	case 0:
 	case 1:
 	case 2:
+	case 20:
+	case 21:
 		snprintf(ret, IP_STRLEN, v6 ? "2001:db8:80::%u" : "203.0.113.%u",
 			 80 + gen_pick(g, 2));
 		break;
@@ -138,15 +140,16 @@ static bool is_own(struct gen *g, const char *name, bool v6, const char *dst)
 
 /* ---- packets ---- */
 
-/* header: bytes of the transport's, with which a first fragment is a multiple of 8. */
-static const char *random_options(struct gen *g, unsigned header, char buf[64])
+/* header: bytes of the transport's, with which a first fragment is a multiple of 8. far: to the
+ * internet, whose MTU is in reach. */
+static const char *random_options(struct gen *g, unsigned header, bool far, char buf[64])
 {
 	buf[0] = 0;
 	if (gen_chance(g, 6))
 		snprintf(buf, 64, " len=%u id=%u%s%s",
 			 (unsigned)ONE_OF(g, 80, 80, 88, 83) - header % 8, 1 + gen_pick(g, 3),
 			 gen_chance(g, 80) ? " more" : "", gen_chance(g, 20) ? " at=80" : "");
-	else if (gen_chance(g, 8))
+	else if (gen_chance(g, far ? 15 : 5))
 		snprintf(buf, 64, " len=%u%s",
 			 (unsigned)ONE_OF(g, 1432, 1440, 1452, 1460, 1472, 1500, 2000, 0),
 			 gen_chance(g, 60) ? " df" : "");
@@ -166,7 +169,8 @@ void gen_packet(struct gen *g)
 		random_destination(g, vpc, v6, dst);
 	while (is_own(g, name, v6, dst));
 	kind = gen_pick(g, 20);
-	random_options(g, kind > 11 ? 20 : 8, options);
+	random_options(g, kind > 11 ? 20 : 8,
+		       !strncmp(dst, "203.", 4) || !strncmp(dst, "2001:db8:80:", 12), options);
 	switch (kind) {
 	case 0:
 		gen_emit(g, "packet %u %s 47 %s %s%s", n, name, src, dst, options);
@@ -202,6 +206,29 @@ void gen_packet(struct gen *g)
 	}
 }
 
+/* The public address of who sent a packet out of a VPC changes, and it goes on sending. */
+static bool swap_address(struct gen *g, const struct delivery *d)
+{
+	const struct model *m = store_model(world_store(g->run->world));
+	const char *name = NULL, *eip = NULL;
+	char instance[ID_LEN], old[ID_LEN];
+
+	model_for_each (o, m, KIND_INSTANCE)
+		if (!strcmp(AS_CONST(instance, o)->network_interface_id, d->from))
+			name = o->name;
+	model_for_each (o, m, KIND_ELASTIC_IP)
+		if (!ip_cmp(&AS_CONST(elastic_ip, o)->public_ip, &d->got.src))
+			eip = o->name;
+	if (!name || !eip)
+		return false;
+	snprintf(instance, sizeof(instance), "%s", name);
+	snprintf(old, sizeof(old), "%s", eip);
+	gen_emit(g, "update %s {'NetworkInterfaceId': null}", old);
+	gen_emit(g, "update e%u {'NetworkInterfaceId': '@eni:%s'}", gen_pick(g, g->eips), instance);
+	gen_emit(g, "again %u %u", g->packets, d->n);
+	return true;
+}
+
 void gen_follow(struct gen *g)
 {
 	const struct run *r = g->run;
@@ -214,6 +241,11 @@ void gen_follow(struct gen *g)
 		return;
 	}
 	d = &r->deliveries[r->n_deliveries - back];
+	if (ip_cmp(&d->sent.src, &d->got.src) && gen_chance(g, 20)) {
+		g->packets++;
+		if (swap_address(g, d))
+			return;
+	}
 	flags = gen_chance(g, 75) ? "" : TEXT_OF(g, " A", " F", " R", " S", " FA");
 	g->packets++;
 	/* A receiver that the packet was not for is a middlebox: it sends on. */

@@ -12,8 +12,8 @@
 #define IP4 20
 #define IP6 40
 
-const char *const oddity_names[ODD_COUNT] = {"none", "vlan",  "ethertype", "options",
-					     "ttl",  "short", "doff",	   "mac"};
+const char *const oddity_names[ODD_COUNT] = {"none",  "vlan", "ethertype", "options",	"ttl",
+					     "short", "doff", "mac",	   "extension", "mapped"};
 
 static void put16(uint8_t *p, unsigned v)
 {
@@ -177,8 +177,14 @@ static void build_ipv6(const struct packet *p, uint8_t *ip)
 	put16(ip + 4, (unsigned)(packet_ip_len(p) - IP6));
 	ip[6] = packet_is_fragment(p) ? 44 : p->protocol;
 	ip[7] = p->odd == ODD_TTL ? 0 : 64;
+	if (p->odd == ODD_EXTENSION)
+		ip[6] = 0;
 	memcpy(ip + 8, p->src.b, 16);
 	memcpy(ip + 24, p->dst.b, 16);
+	if (p->odd == ODD_MAPPED) {
+		memset(ip + 8, 0, 10);
+		memset(ip + 18, 0xff, 2);
+	}
 	if (packet_is_fragment(p)) {
 		ip[IP6] = p->protocol;
 		put16(ip + IP6 + 2, (unsigned)p->offset | p->more);

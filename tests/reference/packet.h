@@ -24,6 +24,8 @@ enum oddity {
 	ODD_SHORT,     /* one byte less than the IP header says */
 	ODD_DOFF,      /* TCP header shorter than itself */
 	ODD_MAC,       /* source MAC of somebody else */
+	ODD_EXTENSION, /* IPv6: a hop-by-hop header */
+	ODD_MAPPED,    /* IPv6: source ::ffff:10.0.1.4 */
 	ODD_COUNT
 };
 extern const char *const oddity_names[ODD_COUNT];

@@ -89,6 +89,14 @@ static enum drop_reason inspect(const struct walk *w)
 		break;
 	case ODD_SHORT:
 		return DROP_TRUNCATED;
+	case ODD_MAPPED:
+		if (p->src.family == AF_INET6)
+			return DROP_MAPPED_ADDRESS;
+		break;
+	case ODD_EXTENSION:
+		if (p->src.family == AF_INET6)
+			return ip_is_multicast(&p->dst) ? DROP_MULTICAST : DROP_EXTENSION_HEADER;
+		break;
 	case ODD_DOFF:
 		if (p->protocol == IPPROTO_TCP && !p->offset)
 			return DROP_MALFORMED;
@@ -468,13 +476,13 @@ bool reference_commit(struct reference *r, const struct packet *out)
 	/* A later fragment says nothing of its ports itself. */
 	sent = w->p->offset ? w->known->t : tuple_of(w->p);
 	to = w->p->offset ? w->known->to : tuple_of(out);
+	if (w->p->more && !w->p->offset)
+		memory_note_fragment(&r->memory, w->from.id, w->p);
 	/* An echo reply is an answer or nothing: it opens no way back. */
 	if (sent.echo && sent.dport == ECHO_REPLY && !w->known)
 		return true;
 	if (w->port_open && memory_port_taken(&r->memory, w->from.id, &sent, &to))
 		return false;
-	if (w->p->more && !w->p->offset)
-		memory_note_fragment(&r->memory, w->from.id, w->p);
 	reply = tuple_reverse(&to);
 	back = tuple_reverse(&sent);
 	remember_received(r, &reply, &back, remember_sent(r, &sent, &to));
