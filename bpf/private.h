@@ -61,7 +61,8 @@ struct mapped {
 struct dataplane {
 	void *skeleton; /* struct eni_bpf of eni.skel.h */
 	struct map_ref maps[DP_MAP_COUNT];
-	struct map_ref eni_totals, flows, drops, nat_stats, rule_hits, fragments, eni_flows, linklocal;
+	struct map_ref eni_totals, flows, drops, nat_stats, rule_hits, fragments, eni_flows,
+		linklocal;
 	int eni_prog, trace_prog, retire_prog, correct_prog;
 	struct mapped config, group_rules, acl_rules, retire, trail;
 	uint32_t group_sets, n_rule_hits;
