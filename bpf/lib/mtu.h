@@ -12,9 +12,11 @@
 
 #define ICMP_FRAG_NEEDED 4
 #define MTU_MIN6	 1280
+#define MTU_MIN4	 512 /* below it nothing is cut */
 
 #define PAYLOAD_MAX 9216 /* of a packet that is cut */
 #define PIECES_MAX  20	 /* of 512 octets and more */
+#define PIECE_MIN   24	 /* of the last: a frame is not cut above a checksum left to hardware */
 #define SUM_CHUNK   512	 /* bpf_csum_diff takes no more */
 
 /* Room for what a packet carries; twice, since the verifier adds the bounds of place and length. */
@@ -255,8 +257,10 @@ __noinline int cut(struct __sk_buff *skb, struct walk *w)
 		return TC_ACT_SHOT;
 	checksum_complete(w, &w->cut_head, b, len);
 	for (int i = 0; i < PIECES_MAX && at < len; i++) {
-		__u32 n = len - at < slice ? len - at : slice;
+		__u32 left = len - at, n = left < slice ? left : slice;
 
+		if (left > n && left - n < PIECE_MIN)
+			n -= PIECE_MIN;
 		if (cut_piece(skb, w, at, n, at + n < len || w->is.more_fragments))
 			return TC_ACT_SHOT;
 		at += n;
@@ -270,7 +274,7 @@ static __always_inline int mtu_check(struct __sk_buff *skb, struct walk *w, __u3
 {
 	if (w->len <= mtu)
 		return DROP_NONE;
-	if (!w->is.dont_fragment && !skb->gso_size && mtu >= 68 &&
+	if (!w->is.dont_fragment && !skb->gso_size && mtu >= MTU_MIN4 &&
 	    w->bytes <= PAYLOAD_MAX + sizeof(struct iphdr)) {
 		w->is.cut = 1;
 		w->mtu = mtu;

@@ -3,10 +3,13 @@
  * sent, so the receiver's link is up here and its far end is read.
  */
 #include <linux/if_packet.h>
+#include <linux/virtio_net.h>
 #include <net/ethernet.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <bpf/libbpf.h>
 
 #include "world6.h"
 
@@ -225,12 +228,56 @@ static void a_checksum_that_was_left_to_hardware_is_completed(void **state)
 	close(fd);
 }
 
+/* A live frame whose checksum is the kernel's to write: what a sandbox's own stack sends. */
+static void send_live(const struct packet *p)
+{
+	struct virtio_net_hdr h = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = ETH + IP4, .csum_offset = 6};
+	uint8_t frame[sizeof(h) + sizeof(p->b)];
+	int on = 1, fd = open_far_end(A);
+
+	assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)), 0);
+	memcpy(frame, &h, sizeof(h));
+	memcpy(frame + sizeof(h), p->b, p->len);
+	assert_int_equal(write(fd, frame, sizeof(h) + p->len), sizeof(h) + p->len);
+	close(fd);
+}
+
+static void a_last_piece_is_as_long_as_its_frame_may_be_cut(void **state)
+{
+	static const size_t sizes[] = {1473, 1474, 1480, 1495, 1496, 1497, 2953, 2960};
+	struct eni c = {.vpc = 16, .subnet = 2, .groups = 1, .address = v4(ip_of(C)), .mtu = 1500};
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = A, .attach_point = BPF_TC_INGRESS);
+	struct world *w = *state;
+	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = dataplane_eni_prog(w->dp));
+	struct packet p, whole;
+	uint32_t key = C;
+	int fd = open_far_end(C);
+
+	memcpy(c.mac, mac_of(C), 6);
+	put(w, DP_ENIS, &key, &c);
+	assert_int_equal(bpf_tc_hook_create(&hook), 0);
+	assert_int_equal(bpf_tc_attach(&hook, &opts), 0);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		large_udp(&p, A, ip_of(C), sizes[i], 0);
+		put16be(p.b + ETH + IP4 + 6, sum_fold(sum_add(0, p.b + ETH + 12, 8) + IPPROTO_UDP +
+						      (uint32_t)sizes[i] + 8));
+		send_live(&p);
+		assert_int_equal(reassemble(fd, &whole), sizes[i] + 8);
+		assert_true(checksums_right(&whole));
+	}
+	assert_int_equal(drops(w, DROP_INTERNAL), 0);
+	close(fd);
+	bpf_tc_hook_destroy(&hook);
+}
+
 static int enter_with_links(void **state)
 {
 	int rc = world_enter(state);
 
-	assert_int_equal(
-		system("for i in 103 107; do ip link set v$i up && ip link set p$i up; done"), 0);
+	assert_int_equal(system("for i in 101 103 107; do for e in v p; do ip link set $e$i mtu "
+				"9001 up; done; done"),
+			 0);
 	return rc;
 }
 
@@ -243,6 +290,7 @@ int main(void)
 		WORLD_TEST(ipv6_is_never_cut),
 		WORLD_TEST(nobody_is_told_about_errors_and_later_fragments),
 		WORLD_TEST(ipv4_without_df_is_cut_behind_its_translation),
+		WORLD_TEST(a_last_piece_is_as_long_as_its_frame_may_be_cut),
 		WORLD_TEST(a_checksum_that_was_left_to_hardware_is_completed),
 	};
 
