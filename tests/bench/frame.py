@@ -94,6 +94,9 @@ def rows_of(bench: Bench):
     return rows + [row(bench, s, b) for s, b in bench.pairs]
 
 
+ROUNDS_MIN = 10
+
+
 def figure(value):
     if value >= 1000:
         return f"{value:,.0f}"
@@ -101,7 +104,8 @@ def figure(value):
 
 
 def table(rows):
-    """Lines for people. A ratio whose interval holds 1 is no difference, and is marked so."""
+    """Lines for people. A ratio whose interval holds 1 is no difference, and is marked so; after a
+    few rounds an interval says nothing yet."""
     lines, last = [], None
     for r in rows:
         if r["bench"] != last:
@@ -110,8 +114,10 @@ def table(rows):
         spread = f"{figure(r['p25'])} to {figure(r['p75'])}"
         line = f"  {r['subject']:<22} {figure(r['median']):>10}  {spread:<20}"
         if r["ratio"] is not None:
-            same = r["ratio_low"] <= 1 <= r["ratio_high"]
+            same = r["n"] >= ROUNDS_MIN and r["ratio_low"] <= 1 <= r["ratio_high"]
             line += (f"  {r['ratio']:.3f} x {r['baseline']} [{r['ratio_low']:.3f}, "
                      f"{r['ratio_high']:.3f}]{'  no difference' if same else ''}")
         lines.append(line.rstrip())
+    if any(r["n"] < ROUNDS_MIN for r in rows):
+        lines += ["", f"fewer than {ROUNDS_MIN} rounds: the intervals say nothing yet"]
     return lines

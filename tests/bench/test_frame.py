@@ -44,6 +44,11 @@ def test_an_interval_holds_what_noise_alone_makes_and_not_a_real_difference():
     assert len(re.findall("no difference", lines)) == 1
 
 
+def test_few_rounds_claim_nothing():
+    lines = "\n".join(frame.table(frame.rows_of(bench_of({"raw": [1, 2, 3], "us": [1, 2, 3]}))))
+    assert "no difference" not in lines and "the intervals say nothing yet" in lines
+
+
 def test_every_round_measures_every_subject_once_in_changing_order():
     order = []
     b = frame.Bench("b", "1/s", ["a", "b", "c"], "a", lambda s: order.append(s) or 1.0)
