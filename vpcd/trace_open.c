@@ -15,8 +15,13 @@ struct opening {
 	const struct trace_query *q;
 	const struct trace_leg *leg; /* whose hops are looked at */
 	struct buf out;
-	struct json *lists; /* id: {"Kind": …, member: the list as it will be} */
-	bool closed;	    /* there is something that no command opens */
+	struct given {
+		const struct network_acl *acl;
+		long number;
+		bool egress;
+	} given[16]; /* numbers of entries that stand in `out` */
+	size_t n_given;
+	bool closed; /* there is something that no command opens */
 };
 
 static void command(struct opening *o, const char *text)
@@ -85,111 +90,67 @@ static void open_groups(struct opening *o, const struct trail_hop *h)
 	command(o, buf_str(&text));
 }
 
-/* ---- lists that grow: an ACL's entries, a table's routes ---- */
-
-/* The list of an object as it will be, for items to be added; NULL: no such object. */
-static struct json *list_of(struct opening *o, const char *kind, const char *id, const char *member)
-{
-	const struct object *obj = id ? model_get(o->env->model, id) : NULL;
-	struct json *list = json_get(json_get(o->lists, id ? id : ""), member), *holder;
-	cleanup_json struct json *spec = NULL;
-
-	if (list || !obj)
-		return list;
-	spec = object_spec(obj);
-	list = json_detach(spec, member);
-	if (!list)
-		list = json_new_arr();
-	holder = json_new_obj();
-	json_set_str(holder, "Kind", kind);
-	json_set(holder, member, list);
-	if (!o->lists)
-		o->lists = json_new_obj();
-	json_set(o->lists, id, holder);
-	return list;
-}
-
-/* "vpcctl KIND set NAME --set 'MEMBER=[…]'" for each of them. */
-static void command_lists(struct opening *o)
-{
-	json_for_each (holder, o->lists) {
-		cleanup_free char *name = trace_object_name(o->env->model, json_key(holder));
-		const struct json *kind = json_first(holder), *list = json_next(kind);
-		cleanup_free char *text = json_print(list);
-		cleanup_buf struct buf out = {0};
-
-		buf_printf(&out, "vpcctl %s set %s --set '%s=%s'", json_str(kind), name,
-			   json_key(list), text);
-		command(o, buf_str(&out));
-	}
-}
-
 /* ---- network ACLs ---- */
 
-static bool number_is_taken(const struct json *entries, long number, bool egress)
+static bool number_is_taken(const struct opening *o, const struct network_acl *acl, long number,
+			    bool egress)
 {
-	json_for_each (e, entries)
-		if ((long)json_num(json_get(e, "RuleNumber")) == number &&
-		    json_bool(json_get(e, "Egress")) == egress)
+	const struct network_acl_entry *v = acl->entries.v;
+
+	for (size_t i = 0; i < acl->entries.n; i++)
+		if (v[i].rule_number == number && v[i].egress == egress)
+			return true;
+	for (size_t i = 0; i < o->n_given; i++)
+		if (o->given[i].acl == acl && o->given[i].number == number &&
+		    o->given[i].egress == egress)
 			return true;
 	return false;
 }
 
 /* A free number in front of the entry that denies, or behind all of them; 0: none. */
-static long free_number(const struct json *entries, const struct item_rule *denies, bool egress)
+static long free_number(const struct opening *o, const struct network_acl *acl,
+			const struct item_rule *denies, bool egress)
 {
+	const struct network_acl_entry *v = acl->entries.v;
 	long n = denies ? trace_acl_number(denies) - 1 : 100;
 
-	if (denies) {
-		while (n > 0 && number_is_taken(entries, n, egress))
-			n--;
-		return n;
-	}
-	json_for_each (e, entries) {
-		long number = (long)json_num(json_get(e, "RuleNumber"));
-
-		if (json_bool(json_get(e, "Egress")) == egress && number >= n)
-			n = number + 1;
-	}
+	for (size_t i = 0; !denies && i < acl->entries.n; i++)
+		if (v[i].egress == egress && v[i].rule_number >= n)
+			n = (long)v[i].rule_number + 1;
+	while (n > 0 && n <= 32766 && number_is_taken(o, acl, n, egress))
+		n += denies ? -1 : 1;
 	return n <= 32766 ? n : 0;
 }
 
-static struct json *acl_entry(const struct opening *o, const struct trail_hop *h, long number)
+/* A reply goes to a port that the client chose (VPC User Guide, ephemeral ports). */
+static void acl_service(const struct trace_packet *p, char *buf, size_t len)
 {
-	const struct trace_packet *p = packet_of(o);
-	bool ports = p->protocol == IPPROTO_TCP || p->protocol == IPPROTO_UDP;
-	bool icmp = p->protocol == IPPROTO_ICMP || p->protocol == IPPROTO_ICMPV6;
-	struct json *e = json_new_obj();
-	char text[CIDR_STRLEN];
-
-	json_set_num(e, "RuleNumber", (double)number);
-	json_set_bool(e, "Egress", h->egress);
-	snprintf(text, sizeof(text), "%u", p->protocol);
-	json_set_str(e, "Protocol", text);
-	peer_cidr(o, h, text, sizeof(text));
-	json_set_str(e, p->family == AF_INET6 ? "Ipv6CidrBlock" : "CidrBlock", text);
-	json_set_str(e, "RuleAction", "allow");
-	/* A reply goes to a port that the client chose (VPC User Guide, ephemeral ports). */
-	if (ports) {
-		json_set_num(e, "FromPort", p->is_reply ? 1024 : p->dport);
-		json_set_num(e, "ToPort", p->is_reply ? 65535 : p->dport);
-	} else if (icmp) {
-		json_set_num(e, "FromPort", p->type);
-		json_set_num(e, "ToPort", -1);
-	}
-	return e;
+	if (p->is_reply && (p->protocol == IPPROTO_TCP || p->protocol == IPPROTO_UDP))
+		snprintf(buf, len, "%s 1024-65535", p->protocol == IPPROTO_TCP ? "tcp" : "udp");
+	else
+		trace_service_text(p, buf, len);
 }
 
 static void open_acl(struct opening *o, const struct trail_hop *h)
 {
 	const char *id = names_symbol(o->env->names, NAME_ACL, h->number);
-	struct json *entries = list_of(o, "acl", id, "Entries");
-	long number = entries ? free_number(entries, trace_hop_rule(o->env, h), h->egress) : 0;
+	const struct object *obj = id ? model_get(o->env->model, id) : NULL;
+	const struct network_acl *acl = AS_CONST(network_acl, obj);
+	long number = obj ? free_number(o, acl, trace_hop_rule(o->env, h), h->egress) : 0;
+	cleanup_free char *name = obj ? trace_object_name(o->env->model, id) : NULL;
+	cleanup_buf struct buf text = {0};
+	char service[32], cidr[CIDR_STRLEN];
 
-	if (number)
-		json_append(entries, acl_entry(o, h, number));
-	else
+	if (!number || o->n_given == ARRAY_SIZE(o->given)) {
 		o->closed = true;
+		return;
+	}
+	o->given[o->n_given++] = (struct given){acl, number, h->egress};
+	acl_service(packet_of(o), service, sizeof(service));
+	peer_cidr(o, h, cidr, sizeof(cidr));
+	buf_printf(&text, "vpcctl acl allow %s %ld %s %s %s", name, number, service,
+		   h->egress ? "to" : "from", cidr);
+	command(o, buf_str(&text));
 }
 
 /* ---- routes and addresses ---- */
@@ -220,49 +181,43 @@ static const struct object *nat_of(const struct model *m, const char *vpc)
 	return NULL;
 }
 
-/* The member of a route that leads to the destination, and its value; NULL: nothing does. */
+/* What leads to the destination: an id; NULL: nothing does. */
 static const char *route_target(const struct opening *o, const struct trace_end *from,
-				const struct trace_end *to, const char **ret_id)
+				const struct trace_end *to)
 {
 	const struct internet_gateway *igw = model_vpc_internet_gateway(o->env->model, from->vpc);
-	bool v6 = packet_of(o)->family == AF_INET6;
 	const struct object *other;
 
 	if (strcmp(to->vpc, SYMBOL_INTERNET)) {
 		other = peering_between(o->env->model, from->vpc, to->vpc);
-		*ret_id = other ? other->id : NULL;
-		return "VpcPeeringConnectionId";
+		return other ? other->id : NULL;
 	}
-	if (v6 || ip_is_set(&from->public_address)) {
-		*ret_id = igw ? igw->o.id : NULL;
-		return "GatewayId";
-	}
+	if (packet_of(o)->family == AF_INET6 || ip_is_set(&from->public_address))
+		return igw ? igw->o.id : NULL;
 	other = nat_of(o->env->model, from->vpc);
-	*ret_id = other ? other->id : NULL;
-	return "NatGatewayId";
+	return other ? other->id : NULL;
 }
 
 static void open_route(struct opening *o, const struct trail_hop *h)
 {
-	bool reply = packet_of(o)->is_reply, v6 = packet_of(o)->family == AF_INET6;
+	bool reply = packet_of(o)->is_reply;
 	const struct trace_end *from = reply ? o->q->to : o->q->from;
 	const struct trace_end *to = reply ? o->q->from : o->q->to;
-	const char *table = names_symbol(o->env->names, NAME_TABLE, h->number), *id = NULL;
-	const char *member = route_target(o, from, to, &id);
-	struct json *routes = id ? list_of(o, "rtb", table, "Routes") : NULL, *route;
+	const char *table = names_symbol(o->env->names, NAME_TABLE, h->number);
+	const char *target = route_target(o, from, to);
+	cleanup_free char *name = table ? trace_object_name(o->env->model, table) : NULL;
+	cleanup_buf struct buf text = {0};
 	struct trail_hop out = *h;
 	char cidr[CIDR_STRLEN];
 
-	if (!routes) {
+	if (!name || !target) {
 		o->closed = true;
 		return;
 	}
 	out.egress = 1;
 	peer_cidr(o, &out, cidr, sizeof(cidr));
-	route = json_new_obj();
-	json_set_str(route, v6 ? "DestinationIpv6CidrBlock" : "DestinationCidrBlock", cidr);
-	json_set_str(route, member, id);
-	json_append(routes, route);
+	buf_printf(&text, "vpcctl rtb add-route %s %s %s", name, cidr, target);
+	command(o, buf_str(&text));
 }
 
 /* Functions have no public address in any subnet; a middlebox sends on what is not its own. */
@@ -320,8 +275,6 @@ char *trace_opening(const struct trace_env *env, const struct trace_query *q, co
 
 	open_path(&o, &t->forward);
 	open_path(&o, &t->back);
-	command_lists(&o);
-	json_free(o.lists);
 	if (o.closed || o.out.rc) {
 		buf_done(&o.out);
 		return NULL;

@@ -172,6 +172,15 @@ def test_what_no_single_change_opens_has_no_command(net):
         assert "Opens" not in trace(net, *args)
 
 
+def test_openings_of_acls_and_routes_are_single_verbs(net):
+    assert trace(net, "a", "b:85")["Opens"] == (
+        f"vpcctl acl allow p/strict 89 tcp 85 from {net.address('a')}/32")
+    opens = trace(net, "b", "internet:80")["Opens"].split(" && ")
+    assert opens[0] == 'vpcctl sg allow p/b "tcp 80 to 0.0.0.0/0"'
+    assert opens[1] == "vpcctl acl allow p/strict 101 tcp 80 to 0.0.0.0/0"
+    assert opens[2].startswith("vpcctl rtb add-route p/main 0.0.0.0/0 nat-")
+
+
 def test_the_printed_opening_is_the_last_line(net):
     last = net.ctl("trace", "web", "b:80", check=False).stdout.splitlines()[-1]
     assert last == 'to open it: vpcctl sg allow p/b "tcp 80 from p/web"'
