@@ -138,6 +138,13 @@ static bool is_router(const struct place *p, const struct ip *a)
 	return !ip_cmp(a, &router) || ip_within6(a, "fe80:ec2::1/128");
 }
 
+static const struct subnet *nat_subnet(const struct model *m, const char *gateway)
+{
+	const struct object *o = model_get(m, gateway);
+
+	return AS_CONST(subnet, model_get(m, AS_CONST(nat_gateway, o)->subnet_id));
+}
+
 /* Who has an address on the sender's link? The router, the resolver and live neighbours are
  * answered for with the MAC that reaches them; one's own address (a probe) and others are not. */
 static enum drop_reason judge_arp(struct reference *r, struct walk *w, struct verdict *v)
@@ -154,10 +161,11 @@ static enum drop_reason judge_arp(struct reference *r, struct walk *w, struct ve
 	if (!is_router(from, &p->dst) && !vpc_resolves_at(from->vpc, &p->dst)) {
 		h = from->vpc ? holder_in_vpc(r->m, w->vpc, &p->dst)
 			      : holder_on_internet(r->m, &p->dst);
-		if (h.kind != HOLDER_ENI || !place_find(r->m, h.id, &neighbour) ||
-		    !place_same_subnet(from, &neighbour))
+		if (h.kind == HOLDER_ENI && place_find(r->m, h.id, &neighbour) &&
+		    place_same_subnet(from, &neighbour))
+			mac = neighbour.mac;
+		else if (h.kind != HOLDER_NAT || nat_subnet(r->m, h.id) != from->subnet)
 			return nobody;
-		mac = neighbour.mac;
 	}
 	v->out = (struct packet){
 		.arp = true, .src = p->dst, .dst = p->src, .smac = mac, .dmac = from->mac};

@@ -538,10 +538,6 @@ static int do_arp(struct run *r, char *arg, struct err *e)
 			p.src = place.addresses[1];
 	}
 	p.smac = s->mac;
-	/* Who answers for a NAT gateway's own address is left to tests/bpf. */
-	if (place_find(model_of(r), s->eni, &place) && place.vpc &&
-	    holder_in_vpc(model_of(r), place.vpc->o.id, &p.dst).kind == HOLDER_NAT)
-		return 0;
 	return send_packet(r, n, s->eni, &p, e);
 }
 
