@@ -128,6 +128,7 @@ enum nat_connectivity { NAT_PUBLIC, NAT_PRIVATE };
 struct elastic_ip {
 	struct object o;
 	struct ip public_ip;	    /* given, or allocated from the pool */
+	char *public_ipv4_pool;	    /* its pool's name; absent: by the address, or "amazon" */
 	char *network_interface_id; /* association; NULL: none */
 	struct ip private_ip;	    /* "PrivateIpAddress": default the ENI's primary one */
 	bool auto_assigned;	    /* computed: came with an instance, goes with it */

@@ -24,6 +24,10 @@ static int config_copy(struct store_config *to, const struct store_config *from,
 		to->pool = from->pool;
 	else
 		cidr_parse("198.51.100.0/24", &to->pool);
+	if (from) {
+		memcpy(to->more_pools, from->more_pools, sizeof(to->more_pools));
+		to->n_more_pools = from->n_more_pools;
+	}
 	if (from && ip_is_set(&from->ipv6_pool.ip))
 		to->ipv6_pool = from->ipv6_pool;
 	else

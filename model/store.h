@@ -12,10 +12,18 @@ struct store;
 struct model;
 struct txn;
 
+#define ADDRESS_POOLS_MAX   8
+#define ADDRESS_POOL_AMAZON "amazon"
+
 struct store_config {
-	const char *account;   /* NULL: 123456789012 */
-	const char *region;    /* NULL: us-east-1 */
-	struct cidr pool;      /* elastic IPs; unset: 198.51.100.0/24 */
+	const char *account; /* NULL: 123456789012 */
+	const char *region;  /* NULL: us-east-1 */
+	struct cidr pool;    /* elastic IPs, "amazon"; unset: 198.51.100.0/24 */
+	struct address_pool {
+		char name[33];
+		struct cidr range;
+	} more_pools[ADDRESS_POOLS_MAX]; /* of elastic IPs, by name */
+	size_t n_more_pools;
 	struct cidr ipv6_pool; /* VPCs' IPv6 blocks by "auto"; unset: 2001:db8:1000::/36 */
 	struct quotas quotas;
 };

@@ -65,7 +65,8 @@ static const struct key nat_keys[] = {
 	{"SecondaryPrivateIpAddressCount", "SecondaryPrivateIpAddressCount"},
 	{"Tags", "Tags"},
 	{0}};
-static const struct key eip_keys[] = {{"PublicIp", "PublicIp"}, {"Tags", "Tags"}, {0}};
+static const struct key eip_keys[] = {
+	{"PublicIp", "PublicIp"}, {"PublicIpv4Pool", "PublicIpv4Pool"}, {"Tags", "Tags"}, {0}};
 static const struct key group_keys[] = {
 	{"Description", "Description"}, {"Ingress", NULL}, {"Egress", NULL}, {"Tags", "Tags"}, {0}};
 static const struct key acl_keys[] = {{"Entries", "Entries"}, {"Tags", "Tags"}, {0}};

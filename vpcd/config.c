@@ -25,7 +25,7 @@ static const char help[] =
 	"  --group NAME         members may use the API, which equals root (default vpcd)\n"
 	"  --account ID         owner of all objects (default 123456789012)\n"
 	"  --region NAME        (default us-east-1)\n"
-	"  --public-pool CIDR   elastic IPs (default 198.51.100.0/24)\n"
+	"  --public-pool CIDR   elastic IPs (default 198.51.100.0/24); NAME=CIDR: one more pool\n"
 	"  --ipv6-pool CIDR     VPCs' IPv6 blocks by \"auto\" (default 2001:db8:1000::/36)\n"
 	"  --max-flows N        entries of the flow table, two a flow (default 262144)\n"
 	"  --quota NAME=N       raise a quota of AWS's: rules-per-group (60), "
@@ -161,6 +161,35 @@ static int set_ipv6_pool(struct config *c, const char *value, struct err *e)
 	return 0;
 }
 
+/* CIDR: the default pool; NAME=CIDR: one more. */
+static int set_pool(struct config *c, const char *v, struct err *e)
+{
+	const char *range = strchr(v, '=');
+	size_t n = range ? (size_t)(range - v) : 0;
+	struct address_pool p = {0};
+
+	if (range && (!n || n >= sizeof(p.name)))
+		return bad(e, "public-pool", v, "its name has 1 to 32 characters");
+	memcpy(p.name, v, n);
+	if (cidr_parse(range ? range + 1 : v, &p.range) || !cidr_is_canonical(&p.range) ||
+	    p.range.ip.family != AF_INET || p.range.len < 16)
+		return bad(e, "public-pool", v, "must be an IPv4 block, /16 to /32");
+	if (!range) {
+		c->pool = p.range;
+		return 0;
+	}
+	if (c->n_more_pools == ADDRESS_POOLS_MAX)
+		return bad(e, "public-pool", v, "too many pools");
+	for (size_t i = 0; i < c->n_more_pools; i++)
+		if (!strcmp(c->more_pools[i].name, p.name) ||
+		    cidr_overlaps(&c->more_pools[i].range, &p.range))
+			return bad(e, "public-pool", v, "has another pool's name or addresses");
+	if (!strcmp(p.name, ADDRESS_POOL_AMAZON))
+		return bad(e, "public-pool", v, "is the default pool's name");
+	c->more_pools[c->n_more_pools++] = p;
+	return 0;
+}
+
 static int set_log_level(const char *value, struct err *e)
 {
 	int level = log_level_parse(value);
@@ -191,9 +220,7 @@ static int set_option(struct config *c, int opt, const char *v, struct err *e)
 		c->region = v;
 		return v[0] ? 0 : bad(e, "region", v, "must not be empty");
 	case OPT_PUBLIC_POOL:
-		return cidr_parse(v, &c->pool) || !cidr_is_canonical(&c->pool)
-			       ? bad(e, "public-pool", v, "must be a CIDR block")
-			       : 0;
+		return set_pool(c, v, e);
 	case OPT_IPV6_POOL:
 		return set_ipv6_pool(c, v, e);
 	case OPT_QUOTA:

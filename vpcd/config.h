@@ -20,6 +20,8 @@ struct config {
 	gid_t gid; /* of `group`; -1: there is no such group */
 	const char *account, *region;
 	struct cidr pool, ipv6_pool;
+	struct address_pool more_pools[ADDRESS_POOLS_MAX];
+	size_t n_more_pools;
 	uint32_t linklocal_packets; /* a second; 0: the default */
 	uint32_t max_flows, max_interfaces;
 	uint32_t flow_quota;  /* of an interface; 0: the default */

@@ -87,6 +87,8 @@ static int open_store(struct daemon *d, struct err *e)
 	int rc;
 
 	snprintf(path, sizeof(path), "%s/vpcd.db", d->cfg.state_dir);
+	memcpy(cfg.more_pools, d->cfg.more_pools, sizeof(cfg.more_pools));
+	cfg.n_more_pools = d->cfg.n_more_pools;
 	rc = store_open(path, &cfg, &d->store, e);
 	if (!rc)
 		store_set_clock(d->store, virtual_seconds, d);

@@ -9,6 +9,8 @@
 static const struct field fields[] = {
 	FIELD(elastic_ip, public_ip, "PublicIp", .flags = ALLOCATED | COLUMN,
 	      .help = "The address; absent: the lowest free one of the pool"),
+	FIELD(elastic_ip, public_ipv4_pool, "PublicIpv4Pool", .flags = ALLOCATED, .max = 32,
+	      .help = "Pool that it is taken from; absent: amazon, or that of the address"),
 	REF(elastic_ip, network_interface_id, "NetworkInterfaceId", KIND_NETWORK_INTERFACE,
 	    .flags = WEAK | COLUMN, .help = "Interface that has it"),
 	FIELD(elastic_ip, private_ip, "PrivateIpAddress",
@@ -19,17 +21,51 @@ static const struct field fields[] = {
 	{0},
 };
 
-static int address_check(struct txn *t, struct elastic_ip *eip, struct err *e)
+/* By name, or of an address; NULL: none. *ret_name: its name. */
+static const struct cidr *pool_find(const struct store_config *cfg, const char *name,
+				    const struct ip *ip, const char **ret_name)
 {
-	const struct cidr *pool = &store_configuration(txn_store(t))->pool;
-	char text[IP_STRLEN], range[CIDR_STRLEN];
+	*ret_name = ADDRESS_POOL_AMAZON;
+	if (name ? !strcmp(name, *ret_name) : !ip_is_set(ip) || cidr_contains_ip(&cfg->pool, ip))
+		return &cfg->pool;
+	for (size_t i = 0; i < cfg->n_more_pools; i++) {
+		const struct address_pool *p = &cfg->more_pools[i];
 
-	if (!ip_is_set(&eip->public_ip))
-		return ipam_pool_pick(txn_model(t), pool, &eip->public_ip, e);
-	if (!cidr_contains_ip(pool, &eip->public_ip))
+		*ret_name = p->name;
+		if (name ? !strcmp(name, p->name) : cidr_contains_ip(&p->range, ip))
+			return &p->range;
+	}
+	return NULL;
+}
+
+static int pool_check(struct txn *t, struct elastic_ip *eip, const struct cidr **ret, struct err *e)
+{
+	const struct store_config *cfg = store_configuration(txn_store(t));
+	char text[IP_STRLEN], range[CIDR_STRLEN];
+	const char *name;
+
+	*ret = pool_find(cfg, eip->public_ipv4_pool, &eip->public_ip, &name);
+	if (!*ret && eip->public_ipv4_pool)
+		return err_set(e, -EINVAL, "InvalidParameterValue", "PublicIpv4Pool",
+			       "there is no pool %.32s (vpcd --public-pool)",
+			       eip->public_ipv4_pool);
+	if (ip_is_set(&eip->public_ip) && (!*ret || !cidr_contains_ip(*ret, &eip->public_ip)))
 		return err_set(e, -EINVAL, "InvalidParameterValue", "PublicIp",
 			       "%s is not of the pool %s", ip_format(&eip->public_ip, text),
-			       cidr_format(pool, range));
+			       cidr_format(*ret ? *ret : &cfg->pool, range));
+	return eip->public_ipv4_pool ? 0 : text_set(&eip->public_ipv4_pool, name, e);
+}
+
+static int address_check(struct txn *t, struct elastic_ip *eip, struct err *e)
+{
+	const struct cidr *pool;
+	char text[IP_STRLEN];
+	int rc = pool_check(t, eip, &pool, e);
+
+	if (rc)
+		return rc;
+	if (!ip_is_set(&eip->public_ip))
+		return ipam_pool_pick(txn_model(t), pool, &eip->public_ip, e);
 	model_for_each (o, txn_model(t), KIND_ELASTIC_IP)
 		if (!ip_cmp(&AS_CONST(elastic_ip, o)->public_ip, &eip->public_ip))
 			return err_set(e, -EEXIST, "InvalidIPAddress.InUse", "PublicIp",

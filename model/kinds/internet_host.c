@@ -71,7 +71,8 @@ static bool is_special(const struct ip *ip)
 
 static int address_check(struct txn *t, struct internet_host *h, struct err *e)
 {
-	const struct cidr *pool = &store_configuration(txn_store(t))->pool;
+	const struct store_config *cfg = store_configuration(txn_store(t));
+	const struct cidr *pool = &cfg->pool;
 	char text[IP_STRLEN], range[CIDR_STRLEN];
 
 	if (!ip_is_set(&h->address))
@@ -80,6 +81,9 @@ static int address_check(struct txn *t, struct internet_host *h, struct err *e)
 	if (h->address.family != AF_INET || is_special(&h->address))
 		return err_set(e, -EINVAL, "InvalidParameterValue", "Address",
 			       "%s is no public IPv4 address", text);
+	for (size_t i = 0; i < cfg->n_more_pools; i++)
+		if (cidr_contains_ip(&cfg->more_pools[i].range, &h->address))
+			pool = &cfg->more_pools[i].range;
 	if (cidr_contains_ip(pool, &h->address))
 		return err_set(e, -EINVAL, "InvalidParameterValue", "Address",
 			       "%s is of the elastic IPs' pool %s", text, cidr_format(pool, range));

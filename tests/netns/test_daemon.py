@@ -28,7 +28,8 @@ def test_help_and_version():
 def test_bad_options_are_named():
     for args, text in ((["--instance", "a/b"], "--instance a/b"), (["--nonsense"], "nonsense"),
                        (["--run-dir", "relative"], "--run-dir relative"),
-                       (["--log-level", "loud"], "loud"), (["stray"], "stray")):
+                       (["--log-level", "loud"], "loud"), (["stray"], "stray"),
+                       (["--public-pool", "lab=here"], "--public-pool lab=here")):
         r = run(*args)
         assert r.returncode == 2, r
         assert text in r.stderr, r.stderr

@@ -226,6 +226,36 @@ static void empty_pool_gives_nothing(void **state)
 	make(t, KIND_ELASTIC_IP, "{}");
 }
 
+static void addresses_come_from_the_pool_that_is_named(void **state)
+{
+	struct store_config cfg = {.more_pools = {{.name = "lab"}}, .n_more_pools = 1};
+	struct store *s;
+	const char *a, *b, *c;
+	struct txn *t;
+
+	cidr_parse("192.0.2.8/30", &cfg.more_pools[0].range);
+	assert_int_equal(store_open(":memory:", &cfg, &s, NULL), 0);
+	t = txn_begin(s);
+	a = make(t, KIND_ELASTIC_IP, "{'PublicIpv4Pool': 'lab'}");
+	b = make(t, KIND_ELASTIC_IP, "{'PublicIp': '192.0.2.10'}");
+	c = make(t, KIND_ELASTIC_IP, "{}");
+	assert_ip(&GET(elastic_ip, t, a)->public_ip, "192.0.2.9");
+	assert_string_equal(GET(elastic_ip, t, b)->public_ipv4_pool, "lab");
+	assert_string_equal(GET(elastic_ip, t, c)->public_ipv4_pool, "amazon");
+	refuse_make(t, KIND_ELASTIC_IP, "AddressLimitExceeded", "PublicIp",
+		    "{'PublicIpv4Pool': 'lab'}");
+	refuse_make(t, KIND_ELASTIC_IP, "InvalidParameterValue", "PublicIpv4Pool",
+		    "{'PublicIpv4Pool': 'nobody'}");
+	refuse_make(t, KIND_ELASTIC_IP, "InvalidParameterValue", "PublicIp",
+		    "{'PublicIpv4Pool': 'amazon', 'PublicIp': '192.0.2.9'}");
+	refuse_make(t, KIND_INTERNET_HOST, "InvalidParameterValue", "Address",
+		    "{'Address': '192.0.2.9'}");
+	drop(t, a);
+	make(t, KIND_ELASTIC_IP, "{'PublicIpv4Pool': 'lab'}");
+	txn_abort(t);
+	store_close(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +267,7 @@ int main(void)
 		env_test(addresses_that_do_not_fit_together_are_refused),
 		env_test(full_subnet_fails_secondary_addresses),
 		env_test(empty_pool_gives_nothing),
+		cmocka_unit_test(addresses_come_from_the_pool_that_is_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
