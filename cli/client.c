@@ -13,6 +13,8 @@
 #include "cli/cli.h"
 #include "lib/err.h"
 
+#define DRAIN_MAX 64 /* reads of what came before an answer */
+
 struct client {
 	CURL *easy, *watch;
 	CURLM *multi;
@@ -199,6 +201,18 @@ static bool multi_run(CURLM *multi, CURL *easy, int interrupt_fd, CURLcode *ret)
 	}
 }
 
+/* Events that came before the answer are read after it too: they tell of what it answers. */
+static void multi_drain(CURLM *multi)
+{
+	int running = 1, ready = 1;
+
+	for (int i = 0; i < DRAIN_MAX && running && ready; i++) {
+		if (curl_multi_perform(multi, &running) != CURLM_OK)
+			return;
+		curl_multi_poll(multi, NULL, 0, 0, &ready);
+	}
+}
+
 static void response_fill(struct response *ret, CURL *easy, CURLcode code, const struct buf *answer)
 {
 	long os_error = 0;
@@ -244,8 +258,10 @@ void client_perform(struct cli *c, const struct request *rq, struct response *re
 	else
 		ret->outcome = CALL_INTERRUPTED;
 	curl_multi_remove_handle(cl->multi, cl->easy);
-	if (rq->watch_path)
+	if (rq->watch_path) {
+		multi_drain(cl->multi);
 		curl_multi_remove_handle(cl->multi, cl->watch);
+	}
 	interrupt_done(fd, &old);
 	curl_slist_free_all(headers);
 	buf_done(&reader.rest);

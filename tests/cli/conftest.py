@@ -2,6 +2,7 @@
 """A stand-in for vpcd on a unix socket, a stand-in for a sandbox's supervisor, and vpcctl itself."""
 
 import array
+import collections
 import http.server
 import json
 import os
@@ -39,6 +40,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+        self.server.answered[path].set()
 
     do_GET = do_POST = do_PATCH = do_DELETE = answer
 
@@ -56,6 +58,7 @@ class Daemon(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
     def __init__(self, path):
         self.routes, self.requests = {}, []
+        self.answered = collections.defaultdict(threading.Event)  # by path, once written
         super().__init__(path, Handler)
 
     def handle_error(self, request, client_address):

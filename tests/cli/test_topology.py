@@ -85,16 +85,13 @@ def test_lab_comes_from_flag_or_environment(vpcctl, lab):
 
 
 def test_up_prints_events_while_it_waits(vpcctl, lab):
-    seen = threading.Event()
-
     def events(query, body):
         assert (query["since"], query["watch"], query["Lab"]) == ("7", "1", "shop")
-        seen.set()
         return 200, b'{"Kind": "instance", "Name": "web", "Type": "status", "State": "running"}\n'
 
     def change(query, body):
         if "dry_run" not in query:
-            assert seen.wait(30)
+            assert lab.answered["/v1/events"].wait(30)
         return 200, {"Lab": "shop", "Revision": 8, "Steps": [], "Failed": []}
 
     lab.routes["GET", "/v1/events"] = events
