@@ -32,6 +32,9 @@ void trace_leave(const struct trace_env *env)
 
 /* ---- frames ---- */
 
+/* Headers lie at odd multiples of two, behind Ethernet's 14 bytes: they are made elsewhere and
+ * copied. */
+
 static uint16_t sum_fold(uint32_t sum)
 {
 	while (sum >> 16)
@@ -44,20 +47,22 @@ static size_t put_l4(const struct trace_packet *p, uint8_t *at)
 	bool v6 = p->family == AF_INET6;
 
 	if (p->protocol == IPPROTO_TCP) {
-		struct tcphdr *tcp = (struct tcphdr *)at;
+		struct tcphdr tcp = {.source = htons(p->sport),
+				     .dest = htons(p->dport),
+				     .doff = 5,
+				     .syn = 1,
+				     .ack = p->is_reply,
+				     .window = htons(65535)};
 
-		*tcp = (struct tcphdr){.source = htons(p->sport),
-				       .dest = htons(p->dport),
-				       .doff = 5,
-				       .syn = 1,
-				       .ack = p->is_reply,
-				       .window = htons(65535)};
-		return sizeof(*tcp);
+		memcpy(at, &tcp, sizeof(tcp));
+		return sizeof(tcp);
 	}
 	if (p->protocol == IPPROTO_UDP) {
-		*(struct udphdr *)at = (struct udphdr){
+		struct udphdr udp = {
 			.source = htons(p->sport), .dest = htons(p->dport), .len = htons(8)};
-		return sizeof(struct udphdr);
+
+		memcpy(at, &udp, sizeof(udp));
+		return sizeof(udp);
 	}
 	if (p->protocol == (v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP)) {
 		at[0] = p->type;
@@ -68,35 +73,37 @@ static size_t put_l4(const struct trace_packet *p, uint8_t *at)
 	return 8;
 }
 
-static size_t put_ip(const struct trace_packet *p, uint8_t *at)
+static size_t put_ipv6(const struct trace_packet *p, uint8_t *at)
 {
-	struct iphdr *ip = (struct iphdr *)at;
-	struct ipv6hdr *ip6 = (struct ipv6hdr *)at;
-	uint32_t sum = 0;
-	size_t len;
+	struct ipv6hdr ip = {.version = 6, .nexthdr = p->protocol, .hop_limit = 64};
+	size_t len = put_l4(p, at + sizeof(ip));
 
-	if (p->family == AF_INET6) {
-		len = put_l4(p, at + sizeof(*ip6));
-		ip6->version = 6;
-		ip6->payload_len = htons((uint16_t)len);
-		ip6->nexthdr = p->protocol;
-		ip6->hop_limit = 64;
-		memcpy(&ip6->saddr, p->saddr.b, 16);
-		memcpy(&ip6->daddr, p->daddr.b, 16);
-		return sizeof(*ip6) + len;
-	}
-	len = sizeof(*ip) + put_l4(p, at + sizeof(*ip));
-	*ip = (struct iphdr){.version = 4,
-			     .ihl = 5,
-			     .tot_len = htons((uint16_t)len),
-			     .frag_off = htons(IP_DF),
-			     .ttl = 64,
-			     .protocol = p->protocol,
-			     .saddr = p->saddr.w[3],
-			     .daddr = p->daddr.w[3]};
-	for (size_t i = 0; i < sizeof(*ip) / 2; i++)
-		sum += ((const uint16_t *)at)[i];
-	ip->check = sum_fold(sum);
+	ip.payload_len = htons((uint16_t)len);
+	memcpy(&ip.saddr, p->saddr.b, 16);
+	memcpy(&ip.daddr, p->daddr.b, 16);
+	memcpy(at, &ip, sizeof(ip));
+	return sizeof(ip) + len;
+}
+
+static size_t put_ipv4(const struct trace_packet *p, uint8_t *at)
+{
+	size_t len = sizeof(struct iphdr) + put_l4(p, at + sizeof(struct iphdr));
+	struct iphdr ip = {.version = 4,
+			   .ihl = 5,
+			   .tot_len = htons((uint16_t)len),
+			   .frag_off = htons(IP_DF),
+			   .ttl = 64,
+			   .protocol = p->protocol,
+			   .saddr = p->saddr.w[3],
+			   .daddr = p->daddr.w[3]};
+	uint16_t words[sizeof(ip) / 2];
+	uint32_t sum = 0;
+
+	memcpy(words, &ip, sizeof(ip));
+	for (size_t i = 0; i < sizeof(ip) / 2; i++)
+		sum += words[i];
+	ip.check = sum_fold(sum);
+	memcpy(at, &ip, sizeof(ip));
 	return len;
 }
 
@@ -112,7 +119,8 @@ static size_t frame_make(const struct trace_packet *p, const struct mac *from,
 	memcpy(frame, router, 6);
 	memcpy(frame + 6, from->b, 6);
 	memcpy(frame + 12, &type, 2);
-	return ETHERNET_LEN + put_ip(p, frame + ETHERNET_LEN);
+	frame += ETHERNET_LEN;
+	return ETHERNET_LEN + (p->family == AF_INET6 ? put_ipv6(p, frame) : put_ipv4(p, frame));
 }
 
 /* ---- legs ---- */
