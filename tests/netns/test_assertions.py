@@ -156,6 +156,11 @@ def random_rule(rng, groups):
     return f"{proto}{port} from {peer}"
 
 
+def random_rules(rng, groups):
+    """No rule twice: that would be a fault of the file."""
+    return list(dict.fromkeys(random_rule(rng, groups) for _ in range(rng.randrange(0, 4))))
+
+
 def random_topology(rng):
     """Two subnets and a public one; random groups, ACLs and memberships; idle sandboxes refuse."""
     groups = ["g1", "g2", "g3"]
@@ -181,8 +186,7 @@ def random_topology(rng):
         "RouteTables": {"pub": {"Routes": {"0.0.0.0/0": "igw"}},
                         "out": {"Routes": {"0.0.0.0/0": "nat"}}},
         "NetworkAcls": {"acl": {"Entries": acl}},
-        "SecurityGroups": {g: {"Ingress": [random_rule(rng, groups)
-                                           for _ in range(rng.randrange(0, 4))]} for g in groups}}},
+        "SecurityGroups": {g: {"Ingress": random_rules(rng, groups)} for g in groups}}},
         "Instances": sandboxes,
         "InternetHosts": {"out.example.com": {"Address": "203.0.113.99"}}}
 
