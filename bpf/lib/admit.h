@@ -322,7 +322,7 @@ static __always_inline int readmit(struct walk *w, struct flow *f, const struct 
 static __always_inline void flow_recall(struct walk *w, const struct flow *f)
 {
 	w->is.has_flow = 1;
-	w->nat = f->nat;
+	w->nat = w->old_nat = f->nat;
 	w->old.saddr = f->saddr;
 	w->old.daddr = f->daddr;
 	w->old.sport = f->sport;

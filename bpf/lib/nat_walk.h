@@ -55,7 +55,8 @@ __noinline int walk_nat_return(struct walk *w)
 	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
-	if (!n || !w->is.has_flow || w->nat != number)
+	/* The flow's own, not one that its packets would pass now. */
+	if (!n || !w->is.has_flow || w->old_nat != number)
 		return DROP_NAT_UNSOLICITED;
 	w->vpc = n->vpc;
 	w->hops++;

@@ -84,6 +84,7 @@ struct walk {
 	__u32 old_protocol;
 	__u64 now;	   /* virtual time */
 	__u32 nat;	   /* NAT gateway on the way; 0: none */
+	__u32 old_nat;	   /* the flow's, as `old` is */
 	__u32 nat_address; /* which of its addresses */
 	__u32 nat_tried;   /* addresses of it that had no port left */
 	__u32 nat_left;	   /* addresses that were not tried */
