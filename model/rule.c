@@ -143,7 +143,9 @@ int rule_parse(const char *text, struct json **ret_spec, struct err *e)
 		return refuse(e, text,
 			      "unknown protocol (tcp, udp, icmp, icmpv6, all or a number)");
 	if (n == 4 && !set_ports(spec, words[1], icmp))
-		return refuse(e, text, icmp ? "no ICMP type[/code]" : "no port or range of ports");
+		return refuse(e, text,
+			      icmp ? "no ICMP type[/code]: they are 0 to 255"
+				   : "no port or range of ports: 0 to 65535, the lower one first");
 	fault = set_peer(spec, words[n - 1]);
 	if (fault)
 		return refuse(e, text, fault);

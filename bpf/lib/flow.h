@@ -286,6 +286,8 @@ static __noinline void flow_close_pair(const struct flow_key *k, struct flow *f)
 
 /* ---- states of protocols ---- */
 
+/* A mate that is a reply half too has a receiver whom the opener's packets did not come from (its
+ * replies go another way): that one has not seen an exchange, whatever this half's sender has. */
 static __noinline void both_flags(const struct flow_key *k, struct flow *f, __u32 flags)
 {
 	struct flow_key key;
@@ -294,7 +296,9 @@ static __noinline void both_flags(const struct flow_key *k, struct flow *f, __u3
 	flow_other_key(k, f, &key);
 	other = bpf_map_lookup_elem(&flows, &key);
 	__sync_fetch_and_or(&f->flags, flags);
-	if (other)
+	if (other && (other->flags & FLOW_REPLY))
+		flags &= ~FLOW_ESTABLISHED;
+	if (other && flags)
 		__sync_fetch_and_or(&other->flags, flags);
 }
 
