@@ -22,8 +22,8 @@ struct dataplane_config {
 
 /* Loads the programs; maps that are pinned under pin_dir/v<ABI_VERSION>/ are taken over with what
  * they hold: one of another layout or size is an error (dataplane_purge() removes them). A kernel
- * that lacks a needed feature is named in *e. At the default sizes the maps take 70 MiB empty, 52
- * of them for the flow table (208 bytes an entry). */
+ * that lacks a needed feature is named in *e. At the default sizes the maps take 92 MiB empty, 58
+ * of them for the flow table (232 bytes an entry). */
 int dataplane_open(const struct dataplane_config *cfg, struct dataplane **ret, struct err *e);
 void dataplane_close(struct dataplane *dp); /* pins stay; NULL ok */
 /* Removes the pins of every ABI version below pin_dir; fine if it is not there. */

@@ -127,7 +127,8 @@ static bool progress_line(void *arg, const char *line, size_t len)
 	if (p->c->out.quiet || json_parse(line, len, false, &ev, NULL))
 		return true;
 	p->n++;
-	state = member(ev, "State");
+	/* A deleted object's state is the one that it had. */
+	state = strcmp(member(ev, "Type"), "deleted") ? member(ev, "State") : "";
 	if (!*state)
 		state = member(ev, "Type");
 	fprintf(stderr, "%s[%u] %s %s: %s%s", p->tty ? "\r\033[K" : "", p->n, member(ev, "Kind"),

@@ -87,7 +87,8 @@ def test_lab_comes_from_flag_or_environment(vpcctl, lab):
 def test_up_prints_events_while_it_waits(vpcctl, lab):
     def events(query, body):
         assert (query["since"], query["watch"], query["Lab"]) == ("7", "1", "shop")
-        return 200, b'{"Kind": "instance", "Name": "web", "Type": "status", "State": "running"}\n'
+        return 200, b'{"Kind": "instance", "Name": "web", "Type": "status", "State": "running"}\n' \
+            b'{"Kind": "instance", "Name": "db", "Type": "deleted", "State": "running"}\n'
 
     def change(query, body):
         if "dry_run" not in query:
@@ -96,7 +97,8 @@ def test_up_prints_events_while_it_waits(vpcctl, lab):
 
     lab.routes["GET", "/v1/events"] = events
     lab.routes["POST", "/v1/topology"] = change
-    assert "[1] instance web: running\n" in vpcctl("up").stderr
+    said = vpcctl("up").stderr
+    assert "[1] instance web: running\n" in said and "[2] instance db: deleted\n" in said
 
 
 def test_faults_of_the_file_have_places_and_exit_2(vpcctl, lab):
