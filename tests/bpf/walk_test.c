@@ -383,11 +383,36 @@ static void no_gate_filters_the_resolver_and_nothing_else_answers_there(void **s
 	assert_drops(w, S, &p, DROP_NO_ROUTE);
 }
 
+/* Cases share one load of the programs: nothing of one may be left in the next one's world. */
+static void the_next_world_is_as_new(void **state)
+{
+	struct world *w = *state;
+	struct eni_flows f;
+	struct packet p;
+
+	packet_udp(&p, mac_of(A), router_mac, ip_of(A), 4000, ip_of(C), 7);
+	assert_passes(w, A, &p);
+	packet_udp(&p, mac_of(A), router_mac, ip_of(B), 4000, ip_of(C), 7);
+	assert_drops(w, A, &p, DROP_SOURCE_ADDRESS);
+	dataplane_set_group_rules(w->dp, 9, (struct rules_pair){1, 1});
+	dataplane_clock_advance(w->dp, 1000);
+	assert_int_equal(world_teardown(state), 0);
+	assert_int_equal(world_setup(state), 0);
+	w = *state;
+	assert_int_equal(flows_of(w)->n, 0);
+	assert_int_equal(drops(w, DROP_SOURCE_ADDRESS), 0);
+	assert_int_equal(dataplane_eni_flows(w->dp, A, &f, NULL), 0);
+	assert_int_equal(f.open, 0);
+	assert_int_equal(dataplane_group_rules(w->dp, 9).in, 0);
+	assert_int_equal(dataplane_clock_offset(w->dp), 0);
+}
+
 #define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		WORLD_TEST(the_next_world_is_as_new),
 		WORLD_TEST(neighbours_talk_without_the_router),
 		WORLD_TEST(other_subnets_are_reached_through_the_router),
 		WORLD_TEST(equal_addresses_lead_each_to_its_own_vpc),

@@ -28,6 +28,7 @@
 
 #include "bpf/dataplane.h"
 #include "packet.h"
+#include "reset.h"
 
 enum { A = 101, B, C, W, X, Y, H, S, LAST = S };
 #define NAT	       7
@@ -274,10 +275,8 @@ static inline int world_setup_with(void **state, uint32_t max_flows)
 {
 	struct dataplane_config cfg = {.max_flows = max_flows, .max_enis = 64};
 	struct world *w = calloc(1, sizeof(*w));
-	struct err e;
 
-	if (dataplane_open(&cfg, &w->dp, &e))
-		fail_msg("%s", e.msg);
+	w->dp = shared_open(&cfg);
 	put_vpcs(w);
 	put_groups(w);
 	put_interfaces(w);
@@ -293,10 +292,7 @@ static inline int world_setup(void **state)
 
 static inline int world_teardown(void **state)
 {
-	struct world *w = *state;
-
-	dataplane_close(w->dp);
-	free(w);
+	free(*state);
 	return 0;
 }
 
