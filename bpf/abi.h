@@ -177,8 +177,8 @@ struct addr_entry {
 	__u32 gateway;	      /* the VPC's internet gateway number, 0: none */
 	__u32 egress_gateway; /* IPv6: the VPC's egress-only gateway number, 0: none */
 	__u32 reserved;
-	/* ADDR_ENI: its elastic IP (zero: none), or for IPv6 the address itself; ADDR_PUBLIC: the
-	 * private address, or for IPv6 the address itself */
+	/* What it is at the other side of the internet gateway: of a private address the elastic IP
+	 * (zero: none), of an elastic IP the private address; of IPv6 the address itself */
 	struct ip128 other;
 };
 
@@ -587,7 +587,7 @@ struct trail {
 	/* out */
 	__u32 n;      /* hops; more than TRAIL_HOPS: the last ones are not there */
 	__u32 reason; /* of the first hop that refused */
-	__u32 mtu, nat, nat_address;
+	__u32 mtu, nat, reserved;
 	__be16 sport, dport; /* as it leaves */
 	struct ip128 saddr, daddr;
 	struct trail_hop hops[TRAIL_HOPS];

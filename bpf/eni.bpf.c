@@ -42,7 +42,7 @@ static __always_inline struct walk *walk_begin(struct __sk_buff *skb, const int 
 	w->key.ifindex = skb->ifindex;
 	w->key.reserved = 0;
 	w->key.sport = w->key.dport = 0;
-	w->nat = w->nat_address = w->nat_tried = w->nat_left = 0;
+	w->nat = w->nat_tried = w->nat_left = 0;
 	w->hops = 0;
 	w->flow_flags = 0;
 	w->output_ifindex = 0;

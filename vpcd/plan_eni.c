@@ -219,7 +219,7 @@ void plan_elastic_ip(struct plan_pass *pp, const struct object *o)
 		return;
 	if (eni->interface_type == INTERFACE_NAT_GATEWAY)
 		plan_emit_address(pp, SYMBOL_INTERNET, &eip->public_ip, ADDR_NAT,
-				  eni->attachment_id, vpc, igw_id(m, vpc), NULL);
+				  eni->attachment_id, vpc, igw_id(m, vpc), &eip->private_ip);
 	else
 		plan_emit_address(pp, SYMBOL_INTERNET, &eip->public_ip, ADDR_PUBLIC, eo->id, vpc,
 				  igw_id(m, vpc), &eip->private_ip);
@@ -238,7 +238,7 @@ static void nat_address(struct plan_pass *pp, struct item_nat *body,
 		a->public_address = eip->public_ip;
 	body->n_addresses++;
 	plan_emit_address(pp, vpc, ip, ADDR_NAT, eni->attachment_id, vpc, igw_id(pp->model, vpc),
-			  NULL);
+			  eip ? &eip->public_ip : NULL);
 }
 
 void plan_nat_gateway(struct plan_pass *pp, const struct object *o)

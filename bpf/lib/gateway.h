@@ -34,35 +34,13 @@ static __always_inline int is_local(struct walk *w, __u32 vpc, const struct ip12
 	return r && r->target == TARGET_LOCAL;
 }
 
-/* The address by which a NAT gateway translates the packet's flow. */
-/* The mask is for the verifier, and the barrier for the compiler, which knows better. */
-static __always_inline const struct nat_address *nat_address_at(const struct nat_entry *n, __u32 i)
-{
-	asm volatile("" : "+r"(i));
-	return &n->addresses[i & (NAT_ADDRESSES_MAX - 1)];
-}
-
-/* Which of the gateway's addresses is this one, public or private? NAT_ADDRESSES_MAX: none. */
-static __always_inline __u32 nat_address_find(const struct nat_entry *n, const struct ip128 *ip)
-{
-	__u32 i;
-
-	for (i = 0; i < NAT_ADDRESSES_MAX; i++)
-		if (i < n->n_addresses && (ip128_equal(&n->addresses[i].public_address, ip) ||
-					   ip128_equal(&n->addresses[i].private_address, ip)))
-			break;
-	return i;
-}
-
 /* ---- the internet ---- */
 
 /* Into a VPC from the internet, by the gateway of the address's holder. */
 static __always_inline int enter_vpc(struct walk *w, const struct addr_entry *holder)
 {
 	const __u32 reply = FLOW_REPLY | FLOW_EGRESS_ONLY;
-	__u32 gateway = holder->gateway, id = holder->ifindex;
-	const struct nat_entry *n;
-	__u32 i;
+	__u32 gateway = holder->gateway;
 
 	w->vpc = holder->vpc;
 	if (holder->egress_gateway && w->is.has_flow && (w->old_flags & reply) == reply)
@@ -71,18 +49,7 @@ static __always_inline int enter_vpc(struct walk *w, const struct addr_entry *ho
 		return holder->egress_gateway ? DROP_EIGW_UNSOLICITED : DROP_IGW_UNASSOCIATED;
 	if (w->key.family == AF_INET && is_private(&w->at.saddr))
 		return DROP_IGW_PRIVATE_SOURCE;
-	if (holder->kind == ADDR_NAT) {
-		n = bpf_map_lookup_elem(&nats, &id);
-		if (!n)
-			return DROP_NAT_UNSOLICITED;
-		i = nat_address_find(n, &w->at.daddr);
-		if (i >= NAT_ADDRESSES_MAX)
-			return DROP_NAT_UNSOLICITED;
-		w->nat_address = i;
-		w->at.daddr = nat_address_at(n, i)->private_address;
-	} else {
-		w->at.daddr = holder->other;
-	}
+	w->at.daddr = holder->other;
 	return walk_next(w, STEP_INGRESS, gateway);
 }
 
@@ -141,41 +108,29 @@ __noinline int walk_ingress(struct walk *w)
 	return DROP_BLACKHOLE;
 }
 
-/* The public address of the packet's source at this gateway: an elastic IP, that of the NAT gateway
- * on the way, or for IPv6 the address itself. */
-static __always_inline int find_public(struct walk *w, __u32 gateway, struct ip128 *ret)
+/* The public address of the packet's source at this gateway, which knows the VPC's private
+ * addresses alone, whoever sends: an interface, a NAT gateway, or a middlebox what it got from
+ * either. NULL: it has none. */
+static __always_inline const struct ip128 *find_public(struct walk *w, __u32 gateway)
 {
-	const struct addr_entry *a;
+	const struct addr_entry *a = holder_of(w, w->vpc, &w->at.saddr);
 
-	if (ip128_is_set(&w->public)) {
-		*ret = w->public;
-		return 0;
-	}
-	if (w->key.family == AF_INET6) {
-		a = holder_of(w, VPC_INTERNET, &w->at.saddr);
-		if (!a || a->kind != ADDR_PUBLIC || a->vpc != w->vpc || a->gateway != gateway)
-			return -1;
-		*ret = w->at.saddr;
-		return 0;
-	}
-	a = holder_of(w, w->vpc, &w->at.saddr);
-	if (!a || a->kind != ADDR_ENI || !ip128_is_set(&a->other) || a->gateway != gateway)
-		return -1;
-	*ret = a->other;
-	return 0;
+	return a && a->gateway == gateway && ip128_is_set(&a->other) ? &a->other : NULL;
 }
 
 static __always_inline int leave_by_gateway(struct walk *w)
 {
-	struct ip128 public;
+	const struct ip128 *public = find_public(w, w->next_id);
+	struct ip128 source;
 
-	if (find_public(w, w->next_id, &public))
+	if (!public)
 		return DROP_IGW_NO_PUBLIC_IP;
+	source = *public; /* is_local() has the key */
 	if (is_local(w, w->vpc, &w->at.daddr))
 		return DROP_IGW_VPC_DESTINATION;
 	if (w->key.family == AF_INET && is_private(&w->at.daddr))
 		return DROP_IGW_PRIVATE_DESTINATION;
-	w->at.saddr = public;
+	w->at.saddr = source;
 	w->translated = 1;
 	return DROP_NONE;
 }

@@ -42,6 +42,26 @@ static __always_inline __u32 next_subnet(struct walk *w, const struct route_entr
 	return n ? n->subnet : 0;
 }
 
+/* The address by which a NAT gateway translates the packet's flow.
+ * The mask is for the verifier, and the barrier for the compiler, which knows better. */
+static __always_inline const struct nat_address *nat_address_at(const struct nat_entry *n, __u32 i)
+{
+	asm volatile("" : "+r"(i));
+	return &n->addresses[i & (NAT_ADDRESSES_MAX - 1)];
+}
+
+/* Which of the gateway's addresses is this one, public or private? NAT_ADDRESSES_MAX: none. */
+static __always_inline __u32 nat_address_find(const struct nat_entry *n, const struct ip128 *ip)
+{
+	__u32 i;
+
+	for (i = 0; i < NAT_ADDRESSES_MAX; i++)
+		if (i < n->n_addresses && (ip128_equal(&n->addresses[i].public_address, ip) ||
+					   ip128_equal(&n->addresses[i].private_address, ip)))
+			break;
+	return i;
+}
+
 /* A reply that comes back to a NAT gateway: only for a flow that it translates. */
 __noinline int walk_nat_return(struct walk *w)
 {
@@ -107,7 +127,6 @@ static __always_inline __u32 nat_address_choose(struct walk *w, const struct nat
 		    (n->n_addresses ? n->n_addresses : 1);
 		w->nat_left = n->n_addresses > w->nat_tried + 1;
 	}
-	w->nat_address = i & (NAT_ADDRESSES_MAX - 1);
 	return i & (NAT_ADDRESSES_MAX - 1);
 }
 
@@ -146,8 +165,6 @@ __noinline int walk_nat(struct walk *w)
 		w->mtu = MTU_NAT;
 	subnet = n->subnet;
 	address = nat_address_choose(w, n);
-	if (n->flags & NAT_IS_PUBLIC)
-		w->public = nat_address_at(n, address)->public_address;
 	if (w->subnet != subnet) {
 		w->subnet = subnet;
 		reason = gate_acl(w, subnet, 0);
@@ -175,8 +192,6 @@ __noinline int walk_nat(struct walk *w)
 	case TARGET_LOCAL:
 		return walk_next(w, STEP_HOLDER, 0);
 	case TARGET_INTERNET_GATEWAY:
-		if (!ip128_is_set(&w->public))
-			return DROP_IGW_NO_PUBLIC_IP;
 		return walk_next(w, STEP_IGW, r->id);
 	case TARGET_ENI:
 		return walk_next(w, STEP_DELIVER, r->id);

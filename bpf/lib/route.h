@@ -228,7 +228,6 @@ __noinline int walk_run(struct walk *w)
 	w->flow_flags = 0;
 	w->hops = 1;
 	w->step = STEP_DONE;
-	__builtin_memset(&w->public, 0, sizeof(w->public));
 	reason = walk_first(w);
 	for (int i = 0; i < STEPS_MAX && !reason && w->step != STEP_DONE; i++)
 		reason = walk_step(w);

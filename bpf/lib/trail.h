@@ -98,7 +98,6 @@ static __always_inline void trail_finish(const struct walk *w)
 		return;
 	t->mtu = w->mtu;
 	t->nat = w->nat;
-	t->nat_address = w->nat_address;
 	t->saddr = w->at.saddr;
 	t->daddr = w->at.daddr;
 	t->sport = w->at.sport;

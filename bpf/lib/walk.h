@@ -73,7 +73,6 @@ struct walk {
 	__u32 vpc, subnet; /* subnet 0: outside of any */
 	__u32 step, next_id;
 	__u32 hops;
-	struct ip128 public; /* of the NAT gateway that was passed */
 	struct eni self;
 	__u8 local;	 /* by local routes and peerings alone so far: group references may match */
 	__u8 own_source; /* the source is an address of the sender's own */
@@ -82,12 +81,11 @@ struct walk {
 	struct tuple old;
 	__u32 old_flags;
 	__u32 old_protocol;
-	__u64 now;	   /* virtual time */
-	__u32 nat;	   /* NAT gateway on the way; 0: none */
-	__u32 old_nat;	   /* the flow's, as `old` is */
-	__u32 nat_address; /* which of its addresses */
-	__u32 nat_tried;   /* addresses of it that had no port left */
-	__u32 nat_left;	   /* addresses that were not tried */
+	__u64 now;	 /* virtual time */
+	__u32 nat;	 /* NAT gateway on the way; 0: none */
+	__u32 old_nat;	 /* the flow's, as `old` is */
+	__u32 nat_tried; /* addresses of it that had no port left */
+	__u32 nat_left;	 /* addresses that were not tried */
 
 	/* what was decided */
 	__u32 output_ifindex;

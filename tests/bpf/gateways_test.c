@@ -138,6 +138,110 @@ static void a_nat_gateways_subnet_has_its_acl_and_routes(void **state)
 	assert_drops(w, C, &p, DROP_LOOP);
 }
 
+/* ---- a middlebox between NAT gateway and internet gateway ---- */
+
+#define INGRESS 60 /* route table of the internet gateway */
+#define NAT_IP	IP(10, 0, 3, 9)
+
+/* What the NAT gateway sends goes to A, which forwards, and so does what comes in for its subnet.
+ */
+static void put_inspection(struct world *w)
+{
+	struct gateway_entry g = {.vpc = 16, .route_table = INGRESS};
+	uint32_t gateway = IGW;
+
+	put_eni(w, A, 16, 1, 2, 0); /* TCP 80 from 10.0.1.0/24 alone, and all out */
+	put_route(w, 3, 0, 0, TARGET_ENI, A);
+	put_route(w, 1, 0, 0, TARGET_INTERNET_GATEWAY, IGW);
+	put_route(w, INGRESS, IP(10, 0, 0, 0), 16, TARGET_LOCAL, 0);
+	put_route(w, INGRESS, IP(10, 0, 3, 0), 24, TARGET_ENI, A);
+	put(w, DP_GATEWAYS, &gateway, &g);
+}
+
+static void a_middlebox_behind_a_nat_gateway_is_passed_both_ways(void **state)
+{
+	struct world *w = *state;
+	struct packet p;
+	unsigned port;
+
+	put_inspection(w);
+	packet_udp(&p, mac_of(C), router_mac, ip_of(C), 4000, IP_HOST, 53);
+	assert_drops(w, C, &p, DROP_SG_INGRESS); /* of the middlebox */
+	put_eni(w, A, 16, 1, 1, 0);
+	packet_udp(&p, mac_of(C), router_mac, ip_of(C), 4000, IP_HOST, 53);
+	assert_passes(w, C, &p);
+	assert_memory_equal(p.b, mac_of(A), 6);
+	assert_int_equal(packet_src(&p), NAT_IP);
+	port = packet_sport(&p);
+
+	packet_udp(&p, mac_of(A), router_mac, NAT_IP, port, IP_HOST, 53);
+	assert_passes(w, A, &p);
+	assert_memory_equal(p.b, mac_of(H), 6);
+	assert_int_equal(packet_src(&p), IP_NAT);
+	assert_int_equal(packet_sport(&p), port);
+	assert_true(checksums_right(&p));
+
+	put_eni(w, A, 16, 1, 2,
+		0); /* it lets nothing of this in, and need not: it knows the flow */
+	packet_udp(&p, mac_of(H), router_mac, IP_HOST, 53, IP_NAT, port);
+	assert_passes(w, H, &p);
+	assert_memory_equal(p.b, mac_of(A), 6);
+	assert_int_equal(packet_dst(&p), NAT_IP);
+	assert_int_equal(packet_dport(&p), port);
+	assert_true(checksums_right(&p));
+
+	packet_udp(&p, mac_of(A), router_mac, IP_HOST, 53, NAT_IP, port);
+	assert_passes(w, A, &p);
+	assert_memory_equal(p.b, mac_of(C), 6);
+	assert_int_equal(packet_dst(&p), ip_of(C));
+	assert_int_equal(packet_dport(&p), 4000);
+	assert_true(checksums_right(&p));
+
+	packet_udp(&p, mac_of(H), router_mac, IP_HOST, 54, IP_NAT, port);
+	assert_drops(w, H, &p, DROP_SG_INGRESS);
+	packet_udp(&p, mac_of(A), router_mac, IP_HOST, 54, NAT_IP, port);
+	assert_drops(w, A, &p, DROP_NAT_UNSOLICITED);
+}
+
+/* The NAT gateway's memory lasts 350 s, its own interface's that of datagrams. */
+static void each_of_both_forgets_in_its_own_time(void **state)
+{
+	struct world *w = *state;
+	struct packet p;
+	unsigned port;
+
+	put_inspection(w);
+	put_eni(w, A, 16, 1, 1, 0);
+	packet_udp(&p, mac_of(C), router_mac, ip_of(C), 4000, IP_HOST, 53);
+	assert_passes(w, C, &p);
+	port = packet_sport(&p);
+	packet_udp(&p, mac_of(A), router_mac, NAT_IP, port, IP_HOST, 53);
+	assert_passes(w, A, &p);
+	dataplane_clock_advance(w->dp, TIMEOUT_UDP * 1000000000ull);
+	put_eni(w, A, 16, 1, 2, 0);
+	packet_udp(&p, mac_of(H), router_mac, IP_HOST, 53, IP_NAT, port);
+	assert_drops(w, H, &p, DROP_SG_INGRESS);
+	packet_udp(&p, mac_of(A), router_mac, IP_HOST, 53, NAT_IP, port);
+	assert_passes(w, A, &p);
+	assert_int_equal(packet_dst(&p), ip_of(C));
+	dataplane_clock_advance(w->dp, TIMEOUT_NAT * 1000000000ull);
+	packet_udp(&p, mac_of(A), router_mac, IP_HOST, 53, NAT_IP, port);
+	assert_drops(w, A, &p, DROP_NAT_UNSOLICITED);
+}
+
+/* A private gateway has no public address, whoever carries its packets to the internet gateway. */
+static void a_middlebox_lends_a_private_nat_gateway_no_address(void **state)
+{
+	struct world *w = *state;
+	struct addr_entry at = {.kind = ADDR_NAT, .ifindex = NAT, .vpc = 16, .gateway = IGW};
+	struct packet p;
+
+	put_inspection(w);
+	put_address(w, 16, NAT_IP, &at);
+	packet_udp(&p, mac_of(A), router_mac, NAT_IP, 4000, IP_HOST, 53);
+	assert_drops(w, A, &p, DROP_IGW_NO_PUBLIC_IP);
+}
+
 static void a_full_flow_table_refuses_new_flows_and_counts(void **state)
 {
 	struct world *w = *state;
@@ -358,6 +462,9 @@ int main(void)
 		WORLD_TEST(nothing_comes_in_through_a_nat_gateway),
 		WORLD_TEST(other_protocols_and_dead_gateways_are_refused),
 		WORLD_TEST(a_nat_gateways_subnet_has_its_acl_and_routes),
+		WORLD_TEST(a_middlebox_behind_a_nat_gateway_is_passed_both_ways),
+		WORLD_TEST(each_of_both_forgets_in_its_own_time),
+		WORLD_TEST(a_middlebox_lends_a_private_nat_gateway_no_address),
 		WORLD_TEST(a_full_flow_table_refuses_new_flows_and_counts),
 		WORLD_TEST(elastic_ips_stand_for_private_addresses),
 		WORLD_TEST(a_udp_datagram_without_checksum_stays_so),

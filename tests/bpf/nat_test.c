@@ -194,7 +194,9 @@ static void the_next_address_is_used_when_one_is_full(void **state)
 {
 	struct world *w = *state;
 	uint32_t number = NAT, second = IP(198, 51, 100, 11);
-	struct addr_entry at = {.kind = ADDR_NAT, .ifindex = NAT, .vpc = 16, .gateway = IGW};
+	struct addr_entry private = {
+		.kind = ADDR_NAT, .ifindex = NAT, .vpc = 16, .gateway = IGW, .other = v4(second)};
+	struct addr_entry public = private;
 	struct nat_entry nat = {.vpc = 16,
 				.subnet = 3,
 				.flags = NAT_AVAILABLE | NAT_IS_PUBLIC,
@@ -208,8 +210,9 @@ static void the_next_address_is_used_when_one_is_full(void **state)
 	struct packet p;
 
 	put(w, DP_NATS, &number, &nat);
-	put_address(w, VPC_INTERNET, second, &at);
-	put_address(w, 16, IP(10, 0, 3, 11), &at);
+	public.other = v4(IP(10, 0, 3, 11));
+	put_address(w, VPC_INTERNET, second, &public);
+	put_address(w, 16, IP(10, 0, 3, 11), &private);
 	for (unsigned i = 0; i < WINDOW + 1000; i++) {
 		udp_out(&p, 1 + i, 53);
 		assert_passes(w, C, &p);

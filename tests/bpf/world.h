@@ -212,6 +212,7 @@ static inline void put_edges(struct world *w)
 				.n_addresses = 1,
 				.addresses = {{v4(IP(10, 0, 3, 9)), v4(IP_NAT)}}};
 	struct addr_entry at_nat = {.kind = ADDR_NAT, .ifindex = NAT, .vpc = 16, .gateway = IGW};
+	struct addr_entry nat_public = at_nat;
 	struct addr_entry at_web = {.kind = ADDR_PUBLIC,
 				    .ifindex = W,
 				    .vpc = 16,
@@ -219,7 +220,9 @@ static inline void put_edges(struct world *w)
 				    .other = v4(ip_of(W))};
 
 	put(w, DP_NATS, &number, &nat);
-	put_address(w, VPC_INTERNET, IP_NAT, &at_nat);
+	at_nat.other = v4(IP_NAT);
+	nat_public.other = v4(IP(10, 0, 3, 9));
+	put_address(w, VPC_INTERNET, IP_NAT, &nat_public);
 	put_address(w, 16, IP(10, 0, 3, 9), &at_nat);
 	put_address(w, VPC_INTERNET, IP_WEB, &at_web);
 	put_route(w, 2, 0, 0, TARGET_NAT_GATEWAY, NAT);

@@ -30,7 +30,9 @@ struct gen {
 		unsigned vpc, subnet, host;
 		bool middlebox;
 	} at[INSTANCES];
-	unsigned nat_vpc[8];
+	struct {
+		unsigned vpc, subnet;
+	} nat[8];
 };
 
 unsigned gen_pick(struct gen *g, unsigned n); /* below n; 0 for 0 */

@@ -177,7 +177,7 @@ static unsigned nat_of(struct gen *g, unsigned vpc)
 {
 	unsigned i = gen_pick(g, g->nats);
 
-	for (unsigned tries = 0; tries < 6 && g->nat_vpc[i] != vpc; tries++)
+	for (unsigned tries = 0; tries < 6 && g->nat[i].vpc != vpc; tries++)
 		i = gen_pick(g, g->nats);
 	return i;
 }
@@ -398,7 +398,8 @@ static void add_nat(struct gen *g)
 	unsigned vpc = gen_pick(g, g->vpcs), subnet = gen_pick(g, g->vpc[vpc].subnets);
 	char eip[128] = "";
 
-	g->nat_vpc[g->nats] = vpc;
+	g->nat[g->nats].vpc = vpc;
+	g->nat[g->nats].subnet = subnet;
 	if (gen_chance(g, 75)) {
 		gen_emit(g, "create elastic-ip {'Name': 'e%u', 'PublicIp': '198.51.100.%u'}",
 			 g->eips, 10 + g->eips);
@@ -477,6 +478,47 @@ static void furnish(struct gen *g, unsigned v)
 	}
 }
 
+/* An inspection layout: what a NAT gateway sends to the internet, and what comes back for it, goes
+ * by a middlebox of another subnet. Sometimes one direction alone. */
+static void make_inspection(struct gen *g, unsigned v)
+{
+	unsigned nat = nat_of(g, v), s = g->nat[nat].subnet, box = instance_of(g, v);
+
+	if (g->nat[nat].vpc != v || g->at[box].vpc != v || g->at[box].subnet == s)
+		return;
+	g->at[box].middlebox = true;
+	gen_emit(g, "update i%u {'SourceDestCheck': false, 'SecurityGroupIds': ['g%u0']}", box, v);
+	if (gen_chance(g, 80))
+		gen_emit(g,
+			 "create security-group-rule {'Name': 'r%u', 'GroupId': 'g%u0', "
+			 "'IsEgress': false, 'IpProtocol': '-1', 'CidrIpv4': '0.0.0.0/0'}",
+			 g->named++, v);
+	gen_emit(g, "update e%u {'NetworkInterfaceId': '@eni:i%u'}", gen_pick(g, g->eips), box);
+	gen_emit(g,
+		 "create route-table {'Name': 'tb%u', 'VpcId': 'v%u', 'Routes': "
+		 "[{'DestinationCidrBlock': '0.0.0.0/0', 'GatewayId': 'igw%u'}]}",
+		 v, v, v);
+	gen_emit(g, "update s%u%u {'RouteTableId': 'tb%u'}", v, g->at[box].subnet, v);
+	if (gen_chance(g, 90)) {
+		gen_emit(g,
+			 "create route-table {'Name': 'tn%u', 'VpcId': 'v%u', 'Routes': "
+			 "[{'DestinationCidrBlock': '0.0.0.0/0', 'InstanceId': 'i%u'}]}",
+			 v, v, box);
+		gen_emit(g, "update s%u%u {'RouteTableId': 'tn%u'}", v, s, v);
+	}
+	gen_emit(g, "create route-table {'Name': 'tg%u', 'VpcId': 'v%u', 'GatewayId': 'igw%u'}", v,
+		 v, v);
+	if (gen_chance(g, 90))
+		gen_emit(g,
+			 "update tg%u {'Routes': [{'DestinationCidrBlock': '10.%u.%u.0/24', "
+			 "'InstanceId': 'i%u'}]}",
+			 v, g->vpc[v].octet, s + 1, box);
+	gen_emit(g,
+		 "update @main:v%u {'Routes': [{'DestinationCidrBlock': '0.0.0.0/0', "
+		 "'NatGatewayId': 'nat%u'}]}",
+		 v, nat);
+}
+
 void gen_topology(struct gen *g)
 {
 	g->vpcs = 1 + gen_pick(g, VPCS);
@@ -493,8 +535,11 @@ void gen_topology(struct gen *g)
 	g->functions = 1;
 	for (unsigned i = 0; i < 5; i++)
 		associate(g);
-	for (unsigned v = 0; v < g->vpcs; v++)
+	for (unsigned v = 0; v < g->vpcs; v++) {
 		furnish(g, v);
+		if (gen_chance(g, 30))
+			make_inspection(g, v);
+	}
 }
 
 /* ---- changes ---- */

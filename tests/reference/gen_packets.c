@@ -8,6 +8,7 @@
 
 #include "gen.h"
 #include "model/kinds.h"
+#include "ref_model.h"
 
 /* ---- addresses ---- */
 
@@ -229,6 +230,15 @@ static bool swap_address(struct gen *g, const struct delivery *d)
 	return true;
 }
 
+/* A receiver that the packet was not for sends it on. */
+static bool is_at_middlebox(const struct gen *g, const struct delivery *d)
+{
+	struct place to;
+
+	return place_find(store_model(world_store(g->run->world)), d->to, &to) &&
+	       to.kind == PLACE_VPC && !place_owns(&to, &d->got.dst);
+}
+
 void gen_follow(struct gen *g)
 {
 	const struct run *r = g->run;
@@ -248,14 +258,13 @@ void gen_follow(struct gen *g)
 	}
 	flags = gen_chance(g, 75) ? "" : TEXT_OF(g, " A", " F", " R", " S", " FA");
 	g->packets++;
-	/* A receiver that the packet was not for is a middlebox: it sends on. */
 	if (packet_is_fragment(&d->sent) && gen_chance(g, 60))
 		gen_emit(g, "fragment %u %u %d", g->packets, d->n, ONE_OF(g, 80, 88, 104, 800));
 	else if (gen_chance(g, 10))
 		gen_emit(g, "error %u %u %d %d", g->packets, d->n,
 			 d->got.src.family == AF_INET6 ? ONE_OF(g, 1, 2, 3) : ONE_OF(g, 3, 11, 12),
 			 ONE_OF(g, 0, 1, 4));
-	else if (gen_chance(g, 15))
+	else if (gen_chance(g, is_at_middlebox(g, d) ? 70 : 2))
 		gen_emit(g, "forward %u %u", g->packets, d->n);
 	else if (gen_chance(g, 60))
 		gen_emit(g, "reply %u %u%s", g->packets, d->n, flags);

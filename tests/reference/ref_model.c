@@ -187,6 +187,15 @@ struct ip public_address(const struct model *m, const char *eni, const struct ip
 	return none;
 }
 
+struct ip nat_public_address(const struct model *m, const char *gateway, const struct ip *a)
+{
+	const struct nat_gateway *n = AS_CONST(nat_gateway, model_get(m, gateway));
+	struct ip none = {0};
+
+	return n->connectivity_type == NAT_PUBLIC ? public_address(m, nat_interface(m, n)->o.id, a)
+						  : none;
+}
+
 const struct internet_gateway *vpc_internet_gateway(const struct model *m, const char *vpc)
 {
 	model_for_each (o, m, KIND_INTERNET_GATEWAY)

@@ -50,6 +50,8 @@ struct holder holder_in_vpc(const struct model *m, const char *vpc, const struct
 struct holder holder_on_internet(const struct model *m, const struct ip *a);
 /* The public address that an interface's address stands behind; unset: none. */
 struct ip public_address(const struct model *m, const char *eni, const struct ip *a);
+/* That of an address of a NAT gateway. */
+struct ip nat_public_address(const struct model *m, const char *gateway, const struct ip *a);
 
 const struct internet_gateway *vpc_internet_gateway(const struct model *m, const char *vpc);
 /* Its id; NULL: none. */

@@ -225,14 +225,15 @@ static enum drop_reason on_internet(struct reference *r, struct walk *w)
 	return into_vpc(r, w, &h);
 }
 
-/* The public address that a packet's source has at its VPC's gateways; unset: none. */
+/* The public address that a packet's source has at its VPC's gateways, whoever sends it: what a NAT
+ * gateway has translated may come from a middlebox behind it. Unset: none. */
 static struct ip public_source(struct reference *r, struct walk *w)
 {
 	struct holder h = holder_in_vpc(r->m, w->vpc, &w->at.src);
 	struct ip none = {0};
 
-	if (w->nat[0])
-		return w->nat_public;
+	if (h.kind == HOLDER_NAT)
+		return nat_public_address(r->m, h.id, &w->at.src);
 	return h.kind == HOLDER_ENI ? public_address(r->m, h.id, &w->at.src) : none;
 }
 
@@ -308,19 +309,16 @@ static const struct subnet *hop_subnet(const struct reference *r, const struct w
 	return NULL;
 }
 
-/* The n-th of a gateway's private addresses, and in w->nat_public the public one behind which that
- * stands; false: there are not so many. */
-static bool nat_address(const struct reference *r, struct walk *w, const struct nat_gateway *n,
-			unsigned i, struct ip *ret)
+/* The n-th of a gateway's private addresses; false: there are not so many. */
+static bool nat_address(const struct reference *r, const struct nat_gateway *n, unsigned i,
+			struct ip *ret)
 {
 	const struct network_interface *eni = nat_interface(r->m, n);
-	const struct ip *more = eni->secondary_private_ip_addresses.v, none = {0};
+	const struct ip *more = eni->secondary_private_ip_addresses.v;
 
 	if (i > eni->secondary_private_ip_addresses.n)
 		return false;
 	*ret = i ? more[i - 1] : eni->private_ip_address;
-	w->nat_public =
-		n->connectivity_type == NAT_PUBLIC ? public_address(r->m, eni->o.id, ret) : none;
 	return true;
 }
 
@@ -329,13 +327,16 @@ static void nat_source(const struct reference *r, struct walk *w, const struct n
 		       struct ip *ret)
 {
 	w->nat_choices = 0;
-	for (unsigned i = 0; w->known && nat_address(r, w, n, i, ret); i++)
+	for (unsigned i = 0; w->known && nat_address(r, n, i, ret); i++) {
+		struct ip public = nat_public_address(r->m, n->o.id, ret);
+
 		if (!ip_cmp(ret, &w->known->to.src) ||
-		    (ip_is_set(&w->nat_public) && !ip_cmp(&w->nat_public, &w->known->to.src)))
+		    (ip_is_set(&public) && !ip_cmp(&public, &w->known->to.src)))
 			return;
-	while (nat_address(r, w, n, w->nat_choices, ret))
+	}
+	while (nat_address(r, n, w->nat_choices, ret))
 		w->nat_choices++;
-	nat_address(r, w, n, w->known ? 0 : w->nat_choice % w->nat_choices, ret);
+	nat_address(r, n, w->known ? 0 : w->nat_choice % w->nat_choices, ret);
 }
 
 /* Only a SYN opens a connection through a NAT gateway: all else is of one that it has forgotten. */

@@ -19,7 +19,6 @@ struct walk {
 	bool routed;		     /* left the sender's link by the router */
 	unsigned mtu, hops;
 	char nat[ID_LEN];     /* gateway passed */
-	struct ip nat_public; /* and the address that it has on the internet; unset: none */
 	unsigned nat_choice;  /* which of its addresses a new connection gets */
 	unsigned nat_choices; /* of how many */
 	bool egress_only;
