@@ -116,6 +116,7 @@ static int query_read(const struct trace_env *env, const struct json *question,
 	q->from_port = (uint16_t)json_num(json_get(question, "FromPort"));
 	q->size = (uint32_t)json_num(json_get(question, "Size"));
 	q->family = family == 6 ? AF_INET6 : family == 4 ? AF_INET : 0;
+	trace_settle(env, q);
 	return 0;
 }
 

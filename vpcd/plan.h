@@ -187,6 +187,7 @@ bool symbol_is_builtin(const char *symbol);
 #define ROUTER6		  "fe80:ec2::1"
 #define SERVICE_RESOLVER6 "fd00:ec2::253"
 #define SERVICE_CLIENTS6  "fd00:ec2:0:100::/96"
+#define INTERNET_DNS6	  "2001:db8::35"
 #define INTERNET_BLOCK6	  "2001:db8::/32" /* RFC 3849 */
 
 /* ---- the desired state ---- */

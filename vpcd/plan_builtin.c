@@ -114,27 +114,30 @@ static void emit_service(struct plan_pass *pp)
 }
 
 static void emit_internet_interface(struct plan_pass *pp, const char *id, const char *netns,
-				    const char *ifname, uint32_t address)
+				    const char *ifname, uint32_t address, const struct ip *address6)
 {
-	const struct ip none = {0};
 	struct mac mac = ipam_mac(id);
 	struct ip ip = ip_from_v4(address);
 	struct item_attachment at = attachment(netns, ifname, &mac, &ip, INTERNET_ROUTER);
 
+	if (ip_is_set(address6))
+		at.gateway6 = ip6(ROUTER6);
 	emit_interface(pp, id, SYMBOL_INTERNET, SYMBOL_INTERNET_SUBNET,
-		       ENI_INTERNET | ENI_SOURCE_DEST_CHECK, &at, &none, 0);
+		       ENI_INTERNET | ENI_SOURCE_DEST_CHECK, &at, address6, 0);
 }
 
 void plan_builtin(struct plan_pass *pp)
 {
+	struct ip none = {0}, dns6 = ip6(INTERNET_DNS6);
+
 	builtin_subnet(pp, SYMBOL_INTERNET, SYMBOL_INTERNET_SUBNET, INTERNET_ROUTER,
 		       INTERNET_BLOCK6);
 	builtin_subnet(pp, SYMBOL_SERVICE, SYMBOL_SERVICE, SERVICE_ROUTER,
 		       SERVICE_RESOLVER6 "/128");
 	emit_service(pp);
 	emit_internet_interface(pp, SYMBOL_SERVICE_INTERNET, "@" SYMBOL_SERVICE, "eth1",
-				INTERNET_SERVICE);
-	emit_internet_interface(pp, SYMBOL_PUBLIC_DNS, "", "eth0", INTERNET_DNS);
+				INTERNET_SERVICE, &none);
+	emit_internet_interface(pp, SYMBOL_PUBLIC_DNS, "", "eth0", INTERNET_DNS, &dns6);
 	plan_dns_zone(pp, SYMBOL_INTERNET, "");
 }
 

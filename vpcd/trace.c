@@ -125,7 +125,7 @@ static size_t frame_make(const struct trace_packet *p, const struct mac *from,
 
 /* ---- legs ---- */
 
-static const struct item_eni *eni_of(const struct trace_env *env, uint32_t ifindex)
+const struct item_eni *trace_eni(const struct trace_env *env, uint32_t ifindex)
 {
 	const char *symbol = names_symbol(env->names, NAME_INTERFACE, ifindex);
 	const struct item *it = symbol ? plan_get(env->plan, ITEM_ENI, symbol) : NULL;
@@ -194,7 +194,7 @@ static struct trace_packet packet_out(const struct trace_packet *in, const struc
 static int leg_walk(const struct trace_env *env, const struct trace_path *opened,
 		    struct trace_leg *leg, struct err *e)
 {
-	const struct item_eni *eni = eni_of(env, leg->ifindex);
+	const struct item_eni *eni = trace_eni(env, leg->ifindex);
 	struct trail *trail = dataplane_trail(env->dp);
 	struct trace_result r;
 	uint8_t frame[FRAME_MAX];
@@ -222,7 +222,7 @@ static int leg_walk(const struct trace_env *env, const struct trace_path *opened
 static bool is_middlebox(const struct trace_env *env, const struct trace_leg *leg)
 {
 	const char *symbol = names_symbol(env->names, NAME_INTERFACE, leg->output);
-	const struct item_eni *eni = eni_of(env, leg->output);
+	const struct item_eni *eni = trace_eni(env, leg->output);
 	char key[2 * SYMBOL_LEN + 8], text[IP_STRLEN];
 	struct ip to = {.family = leg->out.family};
 	const struct item *it;
@@ -271,6 +271,10 @@ static int path_walk(const struct trace_env *env, const struct trace_packet *fir
 
 /* ---- a trace ---- */
 
+/* RFC 792 and RFC 4443: echo request and reply. */
+enum { ECHO_REPLY = 0, ECHO = 8, ECHO6 = 128, ECHO6_REPLY = 129 };
+
+/* The family that is asked for, or that the service or the ends leave: IPv4 first. */
 static int family_of(const struct trace_env *env, const struct trace_query *q)
 {
 	if (q->family)
@@ -288,30 +292,39 @@ static int family_of(const struct trace_env *env, const struct trace_query *q)
 	return AF_INET6;
 }
 
+void trace_settle(const struct trace_env *env, struct trace_query *q)
+{
+	q->family = family_of(env, q);
+	if (!q->service.echo)
+		return;
+	q->service.protocol = q->family == AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+	q->service.type = q->family == AF_INET6 ? ECHO6 : ECHO;
+}
+
 static int packet_make(const struct trace_env *env, const struct trace_query *q,
 		       struct trace_packet *ret, struct err *e)
 {
 	int family = family_of(env, q);
+	uint8_t protocol = q->service.protocol;
 	const struct ip *from = family == AF_INET6 ? &q->from->address6 : &q->from->address;
 	struct ip to = trace_address(env->model, env->plan, q->from, q->to, family);
-	bool icmp = q->service.protocol == IPPROTO_ICMP || q->service.protocol == IPPROTO_ICMPV6;
+	bool icmp = protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
 
 	if (!ip_is_set(from) || !ip_is_set(&to))
 		return err_set(
 			e, -EINVAL, "InvalidParameterCombination", "", "%s has no IPv%d address",
 			ip_is_set(from) ? q->to->name : q->from->name, family == AF_INET6 ? 6 : 4);
-	*ret = (struct trace_packet){.family = (uint8_t)family,
-				     .protocol = q->service.protocol,
-				     .type = q->service.type};
+	if (protocol == (family == AF_INET6 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+		return err_set(e, -EINVAL, "InvalidParameterCombination", "",
+			       "an echo request is 8/icmp over IPv4 and 128/icmpv6 over IPv6");
+	*ret = (struct trace_packet){
+		.family = (uint8_t)family, .protocol = protocol, .type = q->service.type};
 	memcpy(ret->saddr.b, from->b, 16);
 	memcpy(ret->daddr.b, to.b, 16);
 	ret->sport = q->from_port ? q->from_port : FROM_PORT;
 	ret->dport = icmp ? ret->sport : q->service.port;
 	return 0;
 }
-
-/* RFC 792 and RFC 4443: echo request and reply. */
-enum { ECHO_REPLY = 0, ECHO = 8, ECHO6 = 128, ECHO6_REPLY = 129 };
 
 static bool is_echo(const struct trace_packet *p)
 {

@@ -72,6 +72,8 @@ struct trace {
 int trace_enter(const struct trace_env *env, struct err *e);
 void trace_leave(const struct trace_env *env);
 
+/* Chooses the family of a question that leaves it open, and the echo request of that family. */
+void trace_settle(const struct trace_env *env, struct trace_query *q);
 /* 0: *ret tells. -EINVAL: the ends have no address in common, or `from` cannot send. */
 int trace_run(const struct trace_env *env, const struct trace_query *q, struct trace *ret,
 	      struct err *e);
@@ -94,6 +96,8 @@ struct json *trace_json(const struct trace_env *env, const struct trace_query *q
 char *trace_opening(const struct trace_env *env, const struct trace_query *q,
 		    const struct trace *t);
 
+/* What the plan has of the interface of this index; NULL: nothing. */
+const struct item_eni *trace_eni(const struct trace_env *env, uint32_t ifindex);
 /* The rule at which a hop of groups or an ACL stopped: NULL where none matched. */
 const struct item_rule *trace_hop_rule(const struct trace_env *env, const struct trail_hop *h);
 /* The rule set of such a hop; NULL: it is not planned (any more). */

@@ -11,9 +11,6 @@
 #include "lib/cleanup.h"
 #include "vpcd/trace_end.h"
 
-#define ICMP_ECHO_REQUEST   8
-#define ICMPV6_ECHO_REQUEST 128
-
 /* ---- kinds ---- */
 
 static void fill_interface(const struct model *m, const struct object *o, struct trace_end *ret)
@@ -35,6 +32,7 @@ static void fill_internet(struct trace_end *ret)
 	symbol_set(ret->attachment, SYMBOL_PUBLIC_DNS);
 	symbol_set(ret->vpc, SYMBOL_INTERNET);
 	ret->address = ip_from_v4(INTERNET_DNS);
+	ip_parse(INTERNET_DNS6, &ret->address6);
 	ret->is_internet = true;
 }
 
@@ -264,10 +262,7 @@ int trace_target_parse(const struct model *m, const struct plan *p, const char *
 		return rc;
 	if (colon)
 		return trace_service_parse(colon + 1, IPPROTO_TCP, ret_service, e);
-	*ret_service = (struct trace_service){.protocol = IPPROTO_ICMP, .type = ICMP_ECHO_REQUEST};
-	if (!ip_is_set(&ret_end->address))
-		*ret_service = (struct trace_service){.protocol = IPPROTO_ICMPV6,
-						      .type = ICMPV6_ECHO_REQUEST};
+	*ret_service = (struct trace_service){.echo = true};
 	return 0;
 }
 

@@ -20,6 +20,7 @@ struct trace_end {
 
 /* What is asked for at the destination. */
 struct trace_service {
+	bool echo;	  /* none was named: an echo request, of the family that is chosen */
 	bool any;	  /* everything that any rule of the two ends could mean */
 	uint8_t protocol; /* IP protocol number */
 	uint16_t port;	  /* TCP and UDP; others: 0 */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "model/peering.h"
 #include "model/topology.h"
 #include "vpcd/trace.h"
 #include "vpcd/trace_text.h"
@@ -13,6 +14,7 @@
 struct context {
 	const struct trace_env *env;
 	const struct trace_packet *packet; /* of the leg */
+	const char *vpc;		   /* of the leg's sender; "": none */
 	struct ip128 saddr, daddr;	   /* at the hop before */
 	__be16 sport, dport;
 };
@@ -104,15 +106,31 @@ static const struct item_route *route_of(const struct context *c, const char *ta
 	return best;
 }
 
+/* Packets know of a peering only the VPC that it leads to: two VPCs have one active connection. */
+static const char *peering_id(const struct context *c, const char *peer)
+{
+	const struct vpc_peering_connection *p =
+		peer ? model_active_peering(c->env->model, c->vpc, peer) : NULL;
+
+	return p ? p->o.id : NULL;
+}
+
+static const char *target_text(const struct context *c, const struct item_route *r)
+{
+	switch (r->target) {
+	case TARGET_BLACKHOLE:
+		return "blackhole";
+	case TARGET_LOCAL:
+		return "local";
+	case TARGET_PEERING:
+		return peering_id(c, r->id);
+	default:
+		return r->id;
+	}
+}
+
 static void put_route(const struct context *c, const struct trail_hop *h, struct json *out)
 {
-	static const char *const targets[] = {[TARGET_BLACKHOLE] = "blackhole",
-					      [TARGET_LOCAL] = "local",
-					      [TARGET_INTERNET_GATEWAY] = NULL,
-					      [TARGET_NAT_GATEWAY] = NULL,
-					      [TARGET_ENI] = NULL,
-					      [TARGET_PEERING] = NULL,
-					      [TARGET_EGRESS_ONLY] = NULL};
 	const char *id = names_symbol(c->env->names, NAME_TABLE, h->number);
 	const struct item_route *r = id ? route_of(c, id, &h->daddr) : NULL;
 	char text[CIDR_STRLEN];
@@ -121,8 +139,7 @@ static void put_route(const struct context *c, const struct trail_hop *h, struct
 	if (!r || h->reason == DROP_NO_ROUTE)
 		return;
 	json_set_str(out, "Matched", cidr_format(&r->destination, text));
-	if (r->target < ARRAY_SIZE(targets))
-		json_set_str(out, "Target", targets[r->target] ? targets[r->target] : r->id);
+	json_set_str(out, "Target", target_text(c, r));
 }
 
 static void put_hop(const struct context *c, const struct trail_hop *h, struct json *out)
@@ -158,8 +175,8 @@ static void put_hop(const struct context *c, const struct trail_hop *h, struct j
 		set_object(c->env, out, "nat-gateway", names_symbol(n, NAME_NAT, h->number));
 		break;
 	case TRAIL_PEERING:
-		set_object(c->env, out, "vpc", names_symbol(n, NAME_VPC, h->number));
-		json_set_str(out, "Kind", "vpc-peering-connection");
+		set_object(c->env, out, "vpc-peering-connection",
+			   peering_id(c, names_symbol(n, NAME_VPC, h->number)));
 		break;
 	case TRAIL_SERVICE:
 		json_set_str(out, "Kind", "resolver");
@@ -202,8 +219,10 @@ static bool has_direction(const struct trail_hop *h)
 
 static void put_leg(const struct trace_env *env, const struct trace_leg *leg, struct json *hops)
 {
+	const struct item_eni *sender = trace_eni(env, leg->ifindex);
 	struct context c = {.env = env,
 			    .packet = &leg->in,
+			    .vpc = sender ? sender->vpc : "",
 			    .saddr = leg->in.saddr,
 			    .daddr = leg->in.daddr,
 			    .sport = htons(leg->in.sport),

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/buf.h"
+#include "model/peering.h"
 #include "vpcd/trace_text.h"
 
 struct opening {
@@ -155,19 +156,6 @@ static void open_acl(struct opening *o, const struct trail_hop *h)
 
 /* ---- routes and addresses ---- */
 
-static const struct object *peering_between(const struct model *m, const char *a, const char *b)
-{
-	model_for_each (obj, m, KIND_VPC_PEERING_CONNECTION) {
-		const struct vpc_peering_connection *p = AS_CONST(vpc_peering_connection, obj);
-
-		if (p->status == PEERING_ACTIVE &&
-		    ((!strcmp(p->vpc_id, a) && !strcmp(p->peer_vpc_id, b)) ||
-		     (!strcmp(p->vpc_id, b) && !strcmp(p->peer_vpc_id, a))))
-			return obj;
-	}
-	return NULL;
-}
-
 static const struct object *nat_of(const struct model *m, const char *vpc)
 {
 	model_for_each (obj, m, KIND_NAT_GATEWAY) {
@@ -181,20 +169,33 @@ static const struct object *nat_of(const struct model *m, const char *vpc)
 	return NULL;
 }
 
+static const struct object *egress_only_of(const struct model *m, const char *vpc)
+{
+	model_for_each (obj, m, KIND_EGRESS_ONLY_INTERNET_GATEWAY)
+		if (!strcmp(AS_CONST(egress_only_internet_gateway, obj)->vpc_id ?: "", vpc))
+			return obj;
+	return NULL;
+}
+
 /* What leads to the destination: an id; NULL: nothing does. */
 static const char *route_target(const struct opening *o, const struct trace_end *from,
 				const struct trace_end *to)
 {
 	const struct internet_gateway *igw = model_vpc_internet_gateway(o->env->model, from->vpc);
+	bool v6 = packet_of(o)->family == AF_INET6;
+	const struct vpc_peering_connection *peering;
 	const struct object *other;
 
 	if (strcmp(to->vpc, SYMBOL_INTERNET)) {
-		other = peering_between(o->env->model, from->vpc, to->vpc);
-		return other ? other->id : NULL;
+		peering = model_active_peering(o->env->model, from->vpc, to->vpc);
+		return peering ? peering->o.id : NULL;
 	}
-	if (packet_of(o)->family == AF_INET6 || ip_is_set(&from->public_address))
-		return igw ? igw->o.id : NULL;
-	other = nat_of(o->env->model, from->vpc);
+	if (igw && (v6 || ip_is_set(&from->public_address)))
+		return igw->o.id;
+	/* What only goes out takes no answer to what came in. */
+	if (packet_of(o)->is_reply)
+		return NULL;
+	other = v6 ? egress_only_of(o->env->model, from->vpc) : nat_of(o->env->model, from->vpc);
 	return other ? other->id : NULL;
 }
 
@@ -217,6 +218,50 @@ static void open_route(struct opening *o, const struct trail_hop *h)
 	out.egress = 1;
 	peer_cidr(o, &out, cidr, sizeof(cidr));
 	buf_printf(&text, "vpcctl rtb add-route %s %s %s", name, cidr, target);
+	command(o, buf_str(&text));
+}
+
+/* The peering connection by which the table's longest prefix would lead there, if it waits to be
+ * accepted; NULL: the route is a blackhole for another reason. */
+static const struct object *pending_peering(const struct opening *o, const struct trail_hop *h)
+{
+	const char *id = names_symbol(o->env->names, NAME_TABLE, h->number);
+	const struct object *obj = id ? model_get(o->env->model, id) : NULL;
+	const struct route_table *t = AS_CONST(route_table, obj);
+	struct ip to = {.family = packet_of(o)->family};
+	const struct route *best = NULL, *v = t ? t->routes.v : NULL;
+	int best_len = -1;
+
+	memcpy(to.b, h->daddr.b, 16);
+	for (size_t i = 0; t && i < t->routes.n; i++) {
+		const struct cidr *c =
+			to.family == AF_INET6 ? &v[i].ipv6_destination : &v[i].destination;
+
+		if (c->ip.family == to.family && cidr_contains_ip(c, &to) && c->len > best_len) {
+			best = &v[i];
+			best_len = c->len;
+		}
+	}
+	obj = best && best->vpc_peering_connection_id
+		      ? model_get(o->env->model, best->vpc_peering_connection_id)
+		      : NULL;
+	return obj && AS_CONST(vpc_peering_connection, obj)->status == PEERING_PENDING_ACCEPTANCE
+		       ? obj
+		       : NULL;
+}
+
+static void open_blackhole(struct opening *o, const struct trail_hop *h)
+{
+	const struct object *peering = pending_peering(o, h);
+	cleanup_free char *name = NULL;
+	cleanup_buf struct buf text = {0};
+
+	if (!peering) {
+		o->closed = true;
+		return;
+	}
+	name = trace_object_name(o->env->model, peering->id);
+	buf_printf(&text, "vpcctl pcx accept %s", name);
 	command(o, buf_str(&text));
 }
 
@@ -248,6 +293,8 @@ static void open_hop(struct opening *o, const struct trail_hop *h)
 		open_acl(o, h);
 	else if (h->reason == DROP_NO_ROUTE)
 		open_route(o, h);
+	else if (h->kind == TRAIL_ROUTE && h->reason == DROP_BLACKHOLE)
+		open_blackhole(o, h);
 	else if (h->reason == DROP_IGW_NO_PUBLIC_IP)
 		open_public_address(o);
 	else

@@ -58,14 +58,17 @@ static __always_inline int trail_gate(struct walk *w, __u32 kind, __u32 number, 
 /* The route that a subnet's table gave; r NULL: none. */
 static __always_inline void trail_route(struct walk *w, __u32 subnet, const struct route_entry *r)
 {
-	__u32 target = r ? r->target : 0, known = r != NULL;
+	__u32 target = r ? r->target : 0, known = r != NULL, reason = DROP_NONE;
 	const struct subnet_entry *s;
 
 	if (!w->dry)
 		return;
+	if (!known)
+		reason = DROP_NO_ROUTE;
+	else if (target == TARGET_BLACKHOLE)
+		reason = DROP_BLACKHOLE;
 	s = bpf_map_lookup_elem(&subnets, &subnet);
-	trail_hop(w, TRAIL_ROUTE | TRAIL_EGRESS, s ? s->route_table : 0,
-		  known ? DROP_NONE : DROP_NO_ROUTE, target);
+	trail_hop(w, TRAIL_ROUTE | TRAIL_EGRESS, s ? s->route_table : 0, reason, target);
 }
 
 /* Does the interface know the flow, as the trail has it? -1: the flow table tells. */
