@@ -15,6 +15,7 @@ struct builder {
 	struct json *nodes, *edges;
 	struct json *tables; /* route tables */
 	struct json *holder; /* network interface id: id of what has it */
+	struct json *lists;  /* prefix list id: its name */
 };
 
 static const char *get(const struct json *obj, const char *key)
@@ -125,14 +126,16 @@ static int add_sandboxes(struct builder *b)
 	return r;
 }
 
-static int learn_holders(struct builder *b)
+/* One member of a kind's objects by another. */
+static int learn(struct builder *b, const char *plural, const char *key, const char *value,
+		 struct json **ret)
 {
 	cleanup_json struct json *items = NULL;
-	int r = fetch(b, "network-interfaces", &items);
+	int r = fetch(b, plural, &items);
 
-	b->holder = json_new_obj();
+	*ret = json_new_obj();
 	json_for_each (item, items)
-		json_set_str(b->holder, get(item, "NetworkInterfaceId"), get(item, "AttachmentId"));
+		json_set_str(*ret, get(item, key), get(item, value));
 	return r;
 }
 
@@ -157,7 +160,7 @@ static const struct json *table_of(const struct builder *b, const struct json *s
 static const char *route_ends(const struct builder *b, const struct json *route,
 			      const char **ret_destination)
 {
-	const char *to = NULL;
+	const char *to = NULL, *list;
 
 	*ret_destination = "";
 	json_for_each (m, route) {
@@ -170,27 +173,75 @@ static const char *route_ends(const struct builder *b, const struct json *route,
 		else if (strlen(key) > 2 && !strcmp(key + strlen(key) - 2, "Id"))
 			to = value;
 	}
+	list = get(b->lists, *ret_destination);
+	if (list)
+		*ret_destination = list; /* as rules and routes name it */
 	return to && get(b->holder, to) ? get(b->holder, to) : to;
 }
 
-/* One edge a target, with all destinations that lead there. */
-static void add_routes(struct builder *b, const struct json *subnet)
+static struct json *node_find(const struct json *nodes, const char *id)
 {
-	cleanup_json struct json *labels = json_new_obj();
+	json_for_each (n, nodes)
+		if (id && !strcmp(get(n, "Id"), id))
+			return n;
+	return NULL;
+}
+
+/* The edge of these ends; NULL: there is none yet. */
+static struct json *edge_find(const struct builder *b, const char *from, const char *to,
+			      const char *kind)
+{
+	json_for_each (e, b->edges)
+		if (!strcmp(get(e, "From"), from) && !strcmp(get(e, "To"), to) &&
+		    !strcmp(get(e, "Kind"), kind))
+			return e;
+	return NULL;
+}
+
+/* One edge a target, with all destinations that lead there; blackholes are edges of their own. */
+static void add_routes(struct builder *b, const char *from, const struct json *table,
+		       const char *kind)
+{
 	const char *destination;
 
-	json_for_each (route, json_get(table_of(b, subnet), "Routes")) {
-		const char *to = route_ends(b, route, &destination), *before;
+	json_for_each (route, json_get(table, "Routes")) {
+		const char *to = route_ends(b, route, &destination), *state = get(route, "State");
+		bool dead = state && !strcmp(state, "blackhole");
+		struct json *edge = to ? edge_find(b, from, to, dead ? "blackhole" : kind) : NULL;
 		cleanup_buf struct buf label = {0};
 
 		if (!to)
 			continue;
-		before = get(labels, to);
-		buf_printf(&label, "%s%s%s", before ? before : "", before ? ", " : "", destination);
-		json_set_str(labels, to, buf_str(&label));
+		if (!edge) {
+			edge_add(b, from, to, dead ? "blackhole" : kind, destination);
+			continue;
+		}
+		buf_printf(&label, "%s, %s", get(edge, "Label"), destination);
+		json_set_str(edge, "Label", buf_str(&label));
 	}
-	json_for_each (l, labels)
-		edge_add(b, get(subnet, "SubnetId"), json_key(l), "route", json_str(l));
+}
+
+/* VPC User Guide, configure-subnets: public is what has a direct route to an internet gateway. */
+static void mark_public(struct builder *b, const struct json *subnet)
+{
+	const char *id = get(subnet, "SubnetId");
+	struct json *node = node_find(b->nodes, id);
+
+	json_for_each (e, b->edges)
+		if (node && !strcmp(get(e, "From"), id) && !strcmp(get(e, "Kind"), "route") &&
+		    !strncmp(get(e, "To"), "igw-", 4))
+			json_set_bool(node, "Public", true);
+}
+
+static void add_all_routes(struct builder *b, const struct json *subnets)
+{
+	json_for_each (s, subnets) {
+		add_routes(b, get(s, "SubnetId"), table_of(b, s), "route");
+		mark_public(b, s);
+	}
+	json_for_each (t, b->tables)
+		if (get(t, "GatewayId"))
+			add_routes(b, get(t, "GatewayId"), t, "ingress-route");
 }
 
 static int add_edges(struct builder *b)
@@ -206,8 +257,7 @@ static int add_edges(struct builder *b)
 		r = fetch(b, "egress-only-internet-gateways", &eigws);
 	if (!r)
 		r = fetch(b, "vpc-peering-connections", &peerings);
-	json_for_each (s, subnets)
-		add_routes(b, s);
+	add_all_routes(b, subnets);
 	json_for_each (g, igws)
 		if (get(g, "VpcId"))
 			edge_add(b, get(g, "InternetGatewayId"), INTERNET, "attachment", NULL);
@@ -220,21 +270,13 @@ static int add_edges(struct builder *b)
 	return r;
 }
 
-static bool has_node(const struct json *nodes, const char *id)
-{
-	json_for_each (n, nodes)
-		if (id && !strcmp(get(n, "Id"), id))
-			return true;
-	return false;
-}
-
 /* Edges to what is gone (a route that is a blackhole now), or is of another lab, have no end. */
 static struct json *whole_edges(const struct builder *b)
 {
 	struct json *whole = json_new_arr();
 
 	json_for_each (e, b->edges)
-		if (has_node(b->nodes, get(e, "From")) && has_node(b->nodes, get(e, "To")))
+		if (node_find(b->nodes, get(e, "From")) && node_find(b->nodes, get(e, "To")))
 			json_append(whole, json_copy(e));
 	return whole;
 }
@@ -262,7 +304,10 @@ static int collect(struct builder *b)
 	if (!r)
 		r = add_sandboxes(b);
 	if (!r)
-		r = learn_holders(b);
+		r = learn(b, "network-interfaces", "NetworkInterfaceId", "AttachmentId",
+			  &b->holder);
+	if (!r)
+		r = learn(b, "prefix-lists", "PrefixListId", "Name", &b->lists);
 	return r ? r : add_edges(b);
 }
 
@@ -281,7 +326,26 @@ int graph_collect(struct cli *c, const char *lab, struct json **ret)
 	json_free(b.edges);
 	json_free(b.tables);
 	json_free(b.holder);
+	json_free(b.lists);
 	return r;
+}
+
+/* Where packets go through is not what is asked. */
+static struct json *ends_and_places(const struct json *nodes)
+{
+	static const char *const others[] = {"internet-gateway", "egress-only-internet-gateway",
+					     "nat-gateway", "vpc-peering-connection"};
+	struct json *kept = json_new_arr();
+
+	json_for_each (n, nodes) {
+		bool keep = true;
+
+		for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+			keep = keep && strcmp(get(n, "Kind"), others[i]);
+		if (keep)
+			json_append(kept, json_copy(n));
+	}
+	return kept;
 }
 
 int graph_reach(struct cli *c, const char *lab, const char *service, struct json *g)
@@ -300,5 +364,6 @@ int graph_reach(struct cli *c, const char *lab, const char *service, struct json
 		json_append(edges, copy);
 	}
 	json_set(g, "Edges", edges);
+	json_set(g, "Nodes", ends_and_places(json_get(g, "Nodes")));
 	return r;
 }

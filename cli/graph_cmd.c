@@ -76,6 +76,41 @@ static int print_json(const struct json *g)
 	return text ? EXIT_DONE : EXIT_REFUSED;
 }
 
+/* More sandboxes than that are merged where they are alike. */
+#define REACH_NODES_DRAWN 24
+/* With more a picture shows nothing, and dot takes minutes. */
+#define EDGES_DRAWN 2000
+
+static size_t sandboxes_count(const struct json *g)
+{
+	size_t n = 0;
+
+	json_for_each (node, json_get(g, "Nodes")) {
+		const char *kind = json_str(json_get(node, "Kind"));
+
+		n += !strcmp(kind, "instance") || !strcmp(kind, "function") ||
+		     !strcmp(kind, "internet-host");
+	}
+	return n;
+}
+
+static int draw(struct cli *c, const struct json *g, bool reach, struct buf *out)
+{
+	bool merge = reach && sandboxes_count(g) > REACH_NODES_DRAWN;
+	cleanup_json struct json *fewer = merge ? graph_merge(g) : NULL;
+	size_t edges;
+
+	g = fewer ? fewer : g;
+	edges = json_len(json_get(g, "Edges"));
+	if (edges > EDGES_DRAWN)
+		return cli_fail(c, EXIT_REFUSED,
+				"%zu arrows are too many for a picture: choose a lab (-p), or take "
+				"--format text or json",
+				edges);
+	graph_dot(g, out);
+	return EXIT_DONE;
+}
+
 int cmd_graph(struct cli *c)
 {
 	const char *format = args_value(&c->args, "format");
@@ -98,7 +133,9 @@ int cmd_graph(struct cli *c)
 	if (!strcmp(format, "text"))
 		graph_text(g, &out);
 	else
-		graph_dot(g, &out);
+		r = draw(c, g, args_has(&c->args, "reach"), &out);
+	if (r)
+		return r;
 	if (!strcmp(format, "svg"))
 		return print_svg(c, &out);
 	fputs(buf_str(&out), stdout);

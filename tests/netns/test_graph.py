@@ -58,17 +58,29 @@ def test_graphviz_lays_the_picture_out(net):
         assert word in words, word
 
 
-def test_odd_names_stay_text(net):
-    net.ctl("subnet", "create", "--name", 'a"b\\n', "--vpc-id", "other", "--cidr-block",
+def words(svg):
+    return sorted(t.text.strip() for t in
+                  ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text"))
+
+
+def test_the_picture_of_the_readme_is_what_the_demo_draws(net):
+    assert words((ROOT / "docs" / "lab.svg").read_text()) == words(
+        net.ctl("graph", "--format", "svg").stdout)
+
+
+@pytest.mark.parametrize("name", ['a"b\\n', "<b>&amp;", "ä" * 100, "]]>", "--x"])
+def test_odd_names_stay_text(net, name):
+    net.ctl("subnet", "create", f"--name={name}", "--vpc-id", "other", "--cidr-block",
             "10.0.9.0/24")
     try:
         dot = net.ctl("graph", "--format", "dot").stdout
         r = subprocess.run(["dot", "-Tplain"], input=dot, capture_output=True, text=True)
-        assert r.returncode == 0, r.stderr
-        svg = ET.fromstring(net.ctl("graph", "--format", "svg").stdout)
-        assert 'a"b\\n' in list(svg.itertext())
+        assert (r.returncode, r.stderr) == (0, "")
+        shown = name if len(name) < 48 else name[:24] + "…"  # a name's beginning, whole letters
+        assert shown in words(net.ctl("graph", "--format", "svg").stdout)
+        assert f"subnet {name} " in net.ctl("graph").stdout
     finally:
-        net.ctl("delete", 'a"b\\n')
+        net.ctl("subnet", "delete", "--", name)
 
 
 def test_a_lab_may_be_drawn_alone(net):
@@ -92,6 +104,70 @@ def test_reach_draws_who_may_talk_to_whom(net):
     assert "orders  10.0.1.4  → db" in net.ctl("graph", "--reach", "5432").stdout
     svg = net.ctl("graph", "--reach", "80/tcp", "--format", "svg").stdout
     assert ET.fromstring(svg).tag.endswith("svg")
+
+
+POLICY = {
+    "subnet public": "0.0.0.0/0, ::/0 → igw  10.9.0.0/16 → shop-data  offices → fw",
+    "subnet private": "0.0.0.0/0 → nat  ::/0 → eigw  10.0.0.0/16, 10.0.0.0/24 → fw",
+    "subnet db": "10.0.0.0/16 → shop-data",
+    "internet-gateway igw": "10.0.0.0/24 → fw  → internet",
+    "vpc data": "10.9.0.0/16 2001:db8:1fff:ff00::/56",
+    "vpc-peering-connection shop-data": "active  → data",
+    "internet-host www.example.com": "203.0.113.80 2001:db8:80::80",
+}
+
+
+@pytest.fixture
+def everything(make_daemon):
+    d = make_daemon()
+    d.ctl("up", "-y", "-f", ROOT / "examples" / "everything.json")
+    return d
+
+
+def test_ingress_tables_prefix_lists_peerings_and_ipv6_are_drawn(everything):
+    lines = everything.ctl("graph").stdout.splitlines()
+    for start, end in POLICY.items():
+        assert any(start + "  " in line and line.endswith(end) for line in lines), (start, lines)
+    svg = words(everything.ctl("graph", "--format", "svg").stdout)
+    assert {"offices", "fw", "2001:db8:1000::/56", "active"} <= set(svg) | {
+        w for text in svg for w in text.split()}
+    everything.ctl("instance", "delete", "fw")  # routes to it are blackholes now, and have no end
+    assert "fw" not in everything.ctl("graph").stdout
+    everything.ctl("pcx", "delete", "shop-data")
+    assert "→ shop-data" not in everything.ctl("graph").stdout
+
+
+def test_a_route_to_what_takes_no_packets_is_a_blackhole(net, lab):
+    lab({"Lab": "dead", "Vpcs": {
+        "x": {"CidrBlock": "10.20.0.0/16", "Subnets": {"s": {"CidrBlock": "10.20.0.0/24",
+                                                             "RouteTable": "t"}},
+              "RouteTables": {"t": {"Routes": {"10.21.0.0/16": "x-y"}}}},
+        "y": {"CidrBlock": "10.21.0.0/16"}},
+        "VpcPeeringConnections": {"x-y": {"Vpc": "x", "PeerVpc": "y", "Accept": False}}})
+    assert "10.21.0.0/16 → x-y (blackhole)" in net.ctl("graph", "-p", "dead").stdout
+    edges = json.loads(net.ctl("graph", "-p", "dead", "--format", "json").stdout)["Edges"]
+    assert [e["Label"] for e in edges if e["Kind"] == "blackhole"] == ["10.21.0.0/16"]
+
+
+def test_many_sandboxes_that_are_alike_are_one_node_of_a_picture(net, lab):
+    def some(n, group):
+        return {f"{group}-{i:02}": {"Subnet": "m/s", "SecurityGroups": [f"m/{group}"]}
+                for i in range(n)}
+
+    lab({"Lab": "many", "Vpcs": {"m": {
+        "CidrBlock": "10.30.0.0/16", "Subnets": {"s": {"CidrBlock": "10.30.0.0/24"}},
+        "SecurityGroups": {"front": {}, "back": {"Ingress": ["tcp 80 from front"]},
+                           "mesh": {"Ingress": ["tcp 80 from mesh"]}}}},
+        "Instances": {**some(9, "front"), **some(9, "back"), **some(9, "mesh")}})
+    svg = net.ctl("graph", "-p", "many", "--reach", "80", "--format", "svg").stdout
+    assert {"front-00 … front-08", "back-00 … back-08", "mesh-00 … mesh-08", "×9"} <= set(words(svg))
+    edges = [t.text for t in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}title")
+             if "->" in (t.text or "")]
+    ids = {s["Name"]: s["Id"] for s in net.json("ps")}
+    assert {tuple(e.split("->")) for e in edges if "internet" not in e} == {
+        (ids["front-00"], ids["back-00"]), (ids["mesh-00"], ids["mesh-00"])}
+    g = json.loads(net.ctl("graph", "-p", "many", "--reach", "80", "--format", "json").stdout)
+    assert len(g["Edges"]) == 9 * 9 + 9 * 8  # every pair
 
 
 def test_usage(net):
