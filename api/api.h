@@ -16,13 +16,14 @@
 
 struct api;
 
-/* What GET /v1/sandboxes/<name>/capture asks for. */
+/* What GET /v1/sandboxes/<name>/capture and GET /v1/capture ask for. */
 struct api_capture {
-	const char *id;		 /* of the sandbox */
+	const char *id;		 /* of the sandbox; NULL: of all */
 	const char *filter;	 /* pcap-filter(7); NULL: everything */
 	const char *format;	 /* "pcapng", "pcap", "text" */
 	uint64_t count, snaplen; /* 0: no limit */
 	bool any;		 /* all interfaces of its namespace */
+	bool drops;		 /* what the data plane dropped, with the reason */
 };
 
 /* Calls into the daemon. All are called from the loop's thread. */

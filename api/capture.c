@@ -24,29 +24,48 @@ static const char *content_type_of(struct request *rq, const char *format)
 	return NULL;
 }
 
-void get_sandbox_capture(struct request *rq)
+static void capture(struct request *rq, const char *id)
 {
 	const struct api_hooks *h = &rq->api->cfg.hooks;
 	const char *format = query_get(rq, "format"), *content_type;
-	const struct object *o = path_sandbox(rq);
 	struct api_capture c = {
+		.id = id,
 		.filter = query_get(rq, "filter"),
 		.format = format ? format : "pcapng",
 		.any = query_is_set(rq, "any"),
+		.drops = query_is_set(rq, "drops"),
 	};
 	struct err e = {0};
 	int fd;
 
-	if (!o || !query_number(rq, "count", &c.count) || !query_number(rq, "snaplen", &c.snaplen))
+	if (!query_number(rq, "count", &c.count) || !query_number(rq, "snaplen", &c.snaplen))
 		return;
+	if (c.any && c.drops)
+		return fail_with(rq, 400, "InvalidParameterCombination",
+				 "drops are seen outside of the sandbox: any is of its inside");
+	if (!id && !c.drops)
+		return fail_with(rq, 400, "InvalidParameterCombination",
+				 "what all sandboxes have in common are drops: drops=1");
 	content_type = content_type_of(rq, c.format);
 	if (!content_type)
 		return;
-	c.id = o->id;
 	if (!h->capture)
 		return fail_with(rq, 501, "UnsupportedOperation", "this daemon captures nothing");
 	fd = h->capture(h->arg, &c, &e);
 	if (fd < 0)
 		return fail(rq, &e);
 	stream_start_fd(rq, content_type, fd);
+}
+
+void get_sandbox_capture(struct request *rq)
+{
+	const struct object *o = path_sandbox(rq);
+
+	if (o)
+		capture(rq, o->id);
+}
+
+void get_capture(struct request *rq)
+{
+	capture(rq, NULL);
 }

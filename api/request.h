@@ -131,6 +131,7 @@ void get_sandboxes(struct request *rq);
 void get_sandbox(struct request *rq);
 void get_sandbox_logs(struct request *rq);
 void get_sandbox_capture(struct request *rq);
+void get_capture(struct request *rq);
 void post_trace(struct request *rq);
 void post_test(struct request *rq);
 void post_reach(struct request *rq);

@@ -496,6 +496,29 @@ struct counter {
 	__u64 packets, bytes;
 };
 
+/* drop_watch: ARRAY of one, mapped by the daemon; drop_events: RINGBUF of struct drop_event.
+ * Each dropped packet becomes an event while somebody listens; nobody pays otherwise. */
+#define DROP_FRAME_MAX 9216
+
+struct drop_watch {
+	__u32 snaplen; /* bytes wanted of each packet; 0: nobody listens */
+	__u32 reserved;
+	__u64 lost; /* events for which the ring had no room */
+};
+
+struct drop_event {
+	__u64 time_ns;	      /* CLOCK_MONOTONIC */
+	__u32 ifindex;	      /* ENI at which the packet entered */
+	__u32 output_ifindex; /* ENI that it was about to reach; 0: it did not get that far */
+	__u32 reason;	      /* enum drop_reason */
+	__u32 number;	      /* SG_*: the group set; ACL_*: the ACL that refused */
+	__u32 rule;	      /* ACL_*: bit of the entry that denied, RULES_MAX: none matched */
+	__u32 subnet;	      /* NO_ROUTE, BLACKHOLE: whose table was asked, 0: a gateway's */
+	__u32 len;	      /* of the frame */
+	__u32 captured;	      /* bytes of it in `frame`, to DROP_FRAME_MAX; the event ends there */
+	__u8 frame[DROP_FRAME_MAX];
+};
+
 /* ---- link-local services ---- */
 
 /* Packets a second that an interface may send to them (EC2 User Guide, "Network bandwidth":

@@ -184,6 +184,7 @@ static void take_maps(struct dataplane *dp, const struct eni_bpf *s)
 					 sizeof(uint32_t), sizeof(struct eni_flows)};
 	dp->rule_hits = (struct map_ref){bpf_map__fd(s->maps.rule_hits), "rule_hits",
 					 sizeof(uint32_t), cpus * sizeof(uint64_t)};
+	dp->drop_events = bpf_map__fd(s->maps.drop_events);
 	dp->n_rule_hits = bpf_map__max_entries(s->maps.rule_hits);
 	dp->group_sets = bpf_map__max_entries(s->maps.group_rules);
 }
@@ -206,7 +207,9 @@ static int map_arrays(struct dataplane *dp, const struct eni_bpf *s, struct err 
 		rc = map_array(s->maps.acl_rules, &dp->acl_rules, e);
 	if (!rc)
 		rc = map_array(s->maps.retire, &dp->retire, e);
-	return rc ? rc : map_array(s->maps.trail, &dp->trail, e);
+	if (!rc)
+		rc = map_array(s->maps.trail, &dp->trail, e);
+	return rc ? rc : map_array(s->maps.drop_watch, &dp->drop_watch, e);
 }
 
 static int open_object(struct dataplane *dp, const struct dataplane_config *cfg, char *log,
@@ -281,13 +284,14 @@ void dataplane_close(struct dataplane *dp)
 {
 	if (!dp)
 		return;
-	struct mapped *const arrays[] = {&dp->config, &dp->group_rules, &dp->acl_rules, &dp->retire,
-					 &dp->trail};
+	struct mapped *const arrays[] = {&dp->config, &dp->group_rules, &dp->acl_rules,
+					 &dp->retire, &dp->trail,	&dp->drop_watch};
 
 	for (size_t i = 0; i < ARRAY_SIZE(arrays); i++)
 		if (arrays[i]->p)
 			munmap(arrays[i]->p, arrays[i]->len);
 	map_reader_close(&dp->collector);
+	ring_buffer__free(dp->drop_ring);
 	eni_bpf__destroy(dp->skeleton);
 	free(dp);
 }

@@ -133,6 +133,19 @@ const char *drop_reason_text(enum drop_reason r);
 int dataplane_drops(struct dataplane *dp,
 		    int (*fn)(void *arg, const struct drop_key *k, const struct counter *c),
 		    void *arg, struct err *e);
+/* Shows each packet that is dropped from now on, to `snaplen` bytes (0: no more; at most
+ * DROP_FRAME_MAX). What nobody reads in time is lost and counted. */
+int dataplane_drops_watch(struct dataplane *dp, uint32_t snaplen, struct err *e);
+/* Readable while there is something to read; dp's own. Valid after the first watch. */
+int dataplane_drops_fd(const struct dataplane *dp);
+/* Calls fn for at most `limit` of them, oldest first. */
+int dataplane_drops_read(struct dataplane *dp, uint32_t limit,
+			 void (*fn)(void *arg, const struct drop_event *ev), void *arg,
+			 struct err *e);
+uint64_t dataplane_drops_lost(const struct dataplane *dp); /* since dataplane_open() */
+/* The interface that the packet was meant for, by the maps that the programs ask; 0: none that is
+ * known. */
+uint32_t dataplane_drop_receiver(struct dataplane *dp, const struct drop_event *ev);
 int dataplane_nat_stats(struct dataplane *dp, uint32_t nat, struct nat_stats *ret, struct err *e);
 /* Counters of rule_hits: how many there are; n of them from `first` on, summed over CPUs; setting
  * them to 0. A range that ends beyond the last is -EINVAL. */

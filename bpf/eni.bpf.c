@@ -16,6 +16,7 @@
 #include "bpf/lib/arp.h"
 #include "bpf/lib/checksum.h"
 #include "bpf/lib/dns.h"
+#include "bpf/lib/drop.h"
 #include "bpf/lib/fragment.h"
 #include "bpf/lib/icmp.h"
 #include "bpf/lib/mtu.h"
@@ -160,7 +161,7 @@ static __always_inline int send(struct __sk_buff *skb, struct walk *w, __u32 ifi
 	w->output_ifindex = ifindex;
 	action = cut(skb, w);
 	if (action == TC_ACT_SHOT)
-		count_drop(w->key.ifindex, DROP_INTERNAL, w->bytes);
+		packet_dropped(skb, w, DROP_INTERNAL, w->bytes);
 	return action;
 }
 
@@ -320,6 +321,8 @@ static __always_inline int judge(struct __sk_buff *skb, struct walk *w, int *act
 		if (reason)
 			return reason;
 	}
+	if (!w->is.has_flow)
+		w->output_ifindex = f->output_ifindex;
 	if (is_refused_fragment(w, f))
 		return DROP_NAT_FRAGMENT;
 	reason = mtu_check(skb, w, w->is.has_flow ? w->mtu : f->mtu, action);
@@ -349,7 +352,7 @@ int eni_ingress(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	reason = judge(skb, w, &action);
 	if (reason) {
-		count_drop(w->key.ifindex, reason, len);
+		packet_dropped(skb, w, reason, len);
 		if (w->nat)
 			nat_count(w->nat, NAT_DROPPED);
 		if (reason == DROP_NAT_IDLE && !reset_answer(skb, w))

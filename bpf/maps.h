@@ -75,6 +75,28 @@ struct {
 	__type(value, struct retire_entry);
 } retire SEC(".maps");
 
+/* Who listens to drops says so here, mapped. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct drop_watch);
+} drop_watch SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 21);
+} drop_events SEC(".maps");
+
+/* Where an event is made. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct drop_event);
+} drop_scratch SEC(".maps");
+
 /* The dry entry point's, mapped by the daemon. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -60,10 +60,13 @@ static int check_pinned(struct bpf_map *map, const char *path, struct err *e)
 /* What is the load's own. */
 static bool is_transient(const struct bpf_map *map)
 {
-	const char *name = bpf_map__name(map);
+	static const char *const names[] = {"scratch",	  "retire",	 "trail",
+					    "drop_watch", "drop_events", "drop_scratch"};
 
-	return bpf_map__is_internal(map) || !strcmp(name, "scratch") || !strcmp(name, "retire") ||
-	       !strcmp(name, "trail");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(bpf_map__name(map), names[i]))
+			return true;
+	return bpf_map__is_internal(map);
 }
 
 int pins_set(struct bpf_object *object, const char *dir, struct err *e)

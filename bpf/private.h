@@ -64,7 +64,10 @@ struct dataplane {
 	struct map_ref eni_totals, flows, drops, nat_stats, rule_hits, fragments, eni_flows,
 		linklocal;
 	int eni_prog, trace_prog, retire_prog, correct_prog;
-	struct mapped config, group_rules, acl_rules, retire, trail;
+	struct mapped config, group_rules, acl_rules, retire, trail, drop_watch;
+	int drop_events; /* the ring buffer's descriptor */
+	struct ring_buffer *drop_ring;
+	struct drop_reader *drop_reader; /* while it is read */
 	uint32_t group_sets, n_rule_hits;
 	bool checks_checksum_start;
 	int n_cpus;

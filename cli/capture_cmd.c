@@ -24,12 +24,13 @@ static long number_option(struct cli *c, const char *name)
 	return -1;
 }
 
-static char *filter_of(const struct args *a)
+/* The words behind the sandbox. */
+static char *filter_of(const struct args *a, int first)
 {
 	cleanup_buf struct buf b = {0};
 
-	for (int i = 1; i < a->n_pos; i++)
-		buf_printf(&b, "%s%s", i > 1 ? " " : "", a->pos[i]);
+	for (int i = first; i < a->n_pos; i++)
+		buf_printf(&b, "%s%s", i > first ? " " : "", a->pos[i]);
 	return b.len ? buf_take(&b) : NULL;
 }
 
@@ -55,7 +56,7 @@ static int capture_to_file(struct cli *c, const char *path, struct capture_file 
 	if (!file->error)
 		file->error = -rc;
 	if (!r || file->packets)
-		fprintf(stderr, "%llu packets captured, %llu lost by the kernel\n",
+		fprintf(stderr, "%llu packets captured, %llu lost\n",
 			(unsigned long long)file->packets, (unsigned long long)file->lost);
 	if (file->error)
 		return cli_fail(c, EXIT_REFUSED, "%s: %s: later packets are not in it", file->path,
@@ -67,7 +68,16 @@ static int capture_to_file(struct cli *c, const char *path, struct capture_file 
 static int options_check(struct cli *c, const char *path, long size, long files)
 {
 	const char *format = args_value(&c->args, "format");
+	bool all = args_has(&c->args, "all"), drops = args_has(&c->args, "drops");
 
+	if (!all && !c->args.n_pos)
+		return cli_usage(c, "which sandbox?");
+	if (all && !drops)
+		return cli_usage(c, "--all is for --drops");
+	if (drops && args_has(&c->args, "any"))
+		return cli_usage(c, "--drops are seen outside of the sandbox, --any inside");
+	if (drops && format && !strcmp(format, "pcap"))
+		return cli_usage(c, "pcap files have no place for reasons: --format pcapng");
 	if (format && strcmp(format, "pcapng") && strcmp(format, "pcap"))
 		return cli_usage(c, "--format takes pcapng or pcap, not %s", format);
 	if (!path && (format || size || files))
@@ -85,10 +95,12 @@ static int options_check(struct cli *c, const char *path, long size, long files)
 
 static void capture_path(struct cli *c, const char *format, struct buf *path)
 {
-	cleanup_free char *filter = filter_of(&c->args);
+	bool all = args_has(&c->args, "all");
+	cleanup_free char *filter = filter_of(&c->args, all ? 0 : 1);
 
-	buf_puts(path, "/v1/sandboxes/");
-	url_add(path, c->args.pos[0]);
+	buf_puts(path, all ? "/v1" : "/v1/sandboxes/");
+	if (!all)
+		url_add(path, c->args.pos[0]);
 	buf_puts(path, "/capture");
 	query_add(path, "format", format);
 	query_add(path, "filter", filter);
@@ -96,6 +108,8 @@ static void capture_path(struct cli *c, const char *format, struct buf *path)
 	query_add(path, "snaplen", args_value(&c->args, "snaplen"));
 	if (args_has(&c->args, "any"))
 		query_add(path, "any", "1");
+	if (args_has(&c->args, "drops"))
+		query_add(path, "drops", "1");
 }
 
 int cmd_capture(struct cli *c)
@@ -110,8 +124,6 @@ int cmd_capture(struct cli *c)
 	if (size < 0 || files < 0 || number_option(c, "count") < 0 ||
 	    number_option(c, "snaplen") < 0)
 		return EXIT_USAGE;
-	if (!c->args.n_pos)
-		return cli_usage(c, "which sandbox?");
 	r = options_check(c, to, size, files);
 	if (r)
 		return r;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * See capture_file.h. pcapng is a sequence of blocks, pcap a header and then records; both say the
- * length of what follows. What stands before the first packet is kept and begins each further file.
+ * length of what follows. What is neither packet nor statistics (a section's header, interfaces) is
+ * kept and begins each further file.
  */
 #include "cli/capture_file.h"
 
@@ -91,7 +92,7 @@ static bool take_unit(struct capture_file *c, const char *p, size_t len)
 {
 	bool packet = is_packet(c, p);
 
-	if (!packet && !c->packets && (c->pcap || get32(p) != BLOCK_STATISTICS))
+	if (!packet && (c->pcap || get32(p) != BLOCK_STATISTICS))
 		buf_add(&c->prologue, p, len);
 	c->prologue_known = true;
 	read_statistics(c, p, len);

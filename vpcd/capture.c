@@ -9,16 +9,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <pcap/pcap.h>
 
 #include "lib/cleanup.h"
 #include "vpcd/capture.h"
-#include "vpcd/packet_text.h"
+#include "vpcd/capture_filter.h"
 
 #define RING_BYTES  (8 << 20)  /* the kernel's, of each capture */
-#define PIPE_BYTES  (1 << 20)  /* the most that is allowed without privilege */
 #define WRITE_BYTES (64 << 10) /* packets gathered before they are written */
 
 struct capture {
@@ -40,58 +38,6 @@ struct start {
 	int rc;
 	struct err err;
 };
-
-/* ---- filters ---- */
-
-static int filter_compile(const char *filter, int linktype, char *ret_msg, size_t len)
-{
-	pcap_t *dead = pcap_open_dead(linktype, CAPTURE_SNAPLEN);
-	struct bpf_program program;
-	int rc;
-
-	if (!dead)
-		return -ENOMEM;
-	rc = pcap_compile(dead, &program, filter, 1, PCAP_NETMASK_UNKNOWN) ? -EINVAL : 0;
-	if (rc)
-		snprintf(ret_msg, len, "%s", pcap_geterr(dead));
-	else
-		pcap_freecode(&program);
-	pcap_close(dead);
-	return rc;
-}
-
-/* libpcap names no position: the word behind the longest beginning that is a filter by itself. */
-static size_t filter_fault(const char *filter, int linktype)
-{
-	cleanup_free char *text = strdup(filter);
-	size_t fault = strspn(filter, " \t");
-	char ignored[PCAP_ERRBUF_SIZE];
-
-	for (size_t end = text ? strlen(text) : 0; end > 0; end--) {
-		bool boundary = strchr(" \t", filter[end]) && !strchr(" \t", filter[end - 1]);
-
-		text[end] = 0;
-		if (boundary && !filter_compile(text, linktype, ignored, sizeof(ignored))) {
-			fault = end + strspn(filter + end, " \t");
-			break;
-		}
-	}
-	return fault + 1;
-}
-
-int capture_check_filter(const char *filter, bool any, struct err *e)
-{
-	int linktype = any ? DLT_LINUX_SLL2 : DLT_EN10MB, rc;
-	char msg[PCAP_ERRBUF_SIZE];
-
-	if (!filter || !*filter)
-		return 0;
-	rc = filter_compile(filter, linktype, msg, sizeof(msg));
-	if (rc == -EINVAL)
-		return err_set(e, rc, "InvalidParameterValue", "filter", "column %zu: %s",
-			       filter_fault(filter, linktype), msg);
-	return rc ? err_sys(e, rc, "filter") : 0;
-}
 
 /* ---- opening, in the capture's thread ---- */
 
@@ -144,23 +90,16 @@ static int capture_open(struct capture *c, struct err *e)
 
 /* ---- packets ---- */
 
-static uint64_t unix_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 static void put_prologue(struct capture *c)
 {
-	if (c->cfg.format == CAPTURE_PCAP)
-		pcap_header(&c->out, c->linktype, c->cfg.snaplen);
-	if (c->cfg.format != CAPTURE_PCAPNG)
-		return;
-	pcapng_section(&c->out, "vpcd " VPCD_VERSION);
-	pcapng_interface(&c->out, c->linktype, c->cfg.snaplen, c->ifname ? c->ifname : "any",
-			 c->description, c->filter);
+	const struct capture_interface i = {.linktype = c->linktype,
+					    .snaplen = c->cfg.snaplen,
+					    .name = c->ifname ? c->ifname : "any",
+					    .description = c->description,
+					    .filter = c->filter};
+
+	capture_put_begin(&c->out, c->cfg.format, &i);
+	capture_put_interface(&c->out, c->cfg.format, &i);
 }
 
 static enum packet_direction direction_of(const struct capture *c, const u_char *data, size_t len)
@@ -207,12 +146,7 @@ static void on_packet(u_char *arg, const struct pcap_pkthdr *h, const u_char *da
 
 	if (c->done)
 		return;
-	if (c->cfg.format == CAPTURE_PCAPNG)
-		pcapng_packet(&c->out, &p);
-	else if (c->cfg.format == CAPTURE_PCAP)
-		pcap_packet(&c->out, &p);
-	else
-		packet_text(&c->out, c->linktype, &p);
+	capture_put_packet(&c->out, c->cfg.format, c->linktype, &p);
 	c->seen++;
 	if (c->cfg.count && c->seen >= c->cfg.count) {
 		flush_out(c);
@@ -231,10 +165,7 @@ static void put_losses(struct capture *c)
 	if (pcap_stats(c->pcap, &st) || st.ps_drop == c->dropped)
 		return;
 	c->dropped = st.ps_drop;
-	if (c->cfg.format == CAPTURE_PCAPNG)
-		pcapng_statistics(&c->out, 0, unix_now(), st.ps_recv, st.ps_drop);
-	else if (c->cfg.format == CAPTURE_TEXT)
-		buf_printf(&c->out, "# %u packets were lost: the reader is too slow\n", st.ps_drop);
+	capture_put_losses(&c->out, c->cfg.format, st.ps_recv, st.ps_drop);
 }
 
 static void capture_loop(struct capture *c)
@@ -330,18 +261,21 @@ static int thread_start(struct capture *c, struct err *e)
 
 int capture_start(const struct capture_config *cfg, int *ret_fd, struct err *e)
 {
+	struct capture_filter *checked;
 	cleanup_close int reader = -1;
 	struct capture *c;
 	int fds[2], rc;
 
-	rc = capture_check_filter(cfg->filter, !cfg->ifname, e);
+	rc = capture_filter_new(cfg->filter, cfg->ifname ? LINKTYPE_ETHERNET : LINKTYPE_LINUX_SLL2,
+				&checked, e);
+	capture_filter_free(checked);
 	if (rc)
 		return rc;
 	if (pipe2(fds, O_CLOEXEC))
 		return err_sys(e, -errno, "capture");
 	reader = fds[0];
 	fcntl(reader, F_SETFL, O_NONBLOCK);
-	fcntl(reader, F_SETPIPE_SZ, PIPE_BYTES); /* a smaller one will do */
+	fcntl(reader, F_SETPIPE_SZ, CAPTURE_PIPE_BYTES); /* a smaller one will do */
 	c = capture_new(cfg);
 	if (!c) {
 		close(fds[1]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Captures within network namespaces, and the only user of libpcap.
+ * Captures within network namespaces.
  *
  * Theory: each capture is a thread that lives in the namespace (namespaces of the network are a
  * thread's) and writes whole packets into a pipe; whoever holds the pipe's other end streams them.
@@ -14,8 +14,7 @@
 
 #include "lib/addr.h"
 #include "lib/err.h"
-
-enum capture_format { CAPTURE_PCAPNG, CAPTURE_PCAP, CAPTURE_TEXT };
+#include "vpcd/capture_format.h"
 
 #define CAPTURE_SNAPLEN 262144
 
@@ -30,10 +29,10 @@ struct capture_config {
 	enum capture_format format;
 };
 
-/* -EINVAL with libpcap's own message and the column (from 1) of the word at fault. */
-int capture_check_filter(const char *filter, bool any, struct err *e);
+#define CAPTURE_PIPE_BYTES (1 << 20) /* the most that is allowed without privilege */
 
-/* Starts a capture. *ret_fd: its pipe, non-blocking, the caller's; closing it ends the capture. */
+/* Starts a capture. *ret_fd: its pipe, non-blocking, the caller's; closing it ends the capture.
+ * -EINVAL: the filter, see capture_filter.h. */
 int capture_start(const struct capture_config *cfg, int *ret_fd, struct err *e);
 
 #endif

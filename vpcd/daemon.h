@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "vpcd/apply.h"
 #include "vpcd/config.h"
+#include "vpcd/drops.h"
 #include "vpcd/metrics_interface.h"
 #include "vpcd/nat_figures.h"
 
@@ -24,12 +25,15 @@ struct daemon {
 	struct resolver *resolver;
 	struct apply *apply;
 	struct nat_figures *nat;
+	struct drops *drops;
 	struct interface_metrics *interface_metrics;
 	struct api *api;
 };
 
 /* What the API calls in the daemon (hooks.c). */
 struct api_hooks daemon_hooks(struct daemon *d);
+/* What is read to name things in traces: no network namespaces. arg: the daemon. */
+struct trace_env daemon_trace_env(void *arg);
 /* Those of hooks_observe.c: what shows and explains what packets do. */
 void daemon_hooks_observe(struct api_hooks *h);
 

@@ -31,9 +31,19 @@ static enum capture_format capture_format_of(const char *name)
 	return strcmp(name, "pcap") ? CAPTURE_PCAPNG : CAPTURE_PCAP;
 }
 
-static int capture(void *arg, const struct api_capture *c, struct err *e)
+static int no_interface(const char *id, struct err *e)
 {
-	struct daemon *d = arg;
+	return err_set(e, -ENOENT, "InvalidNetworkInterfaceID.NotFound", "",
+		       "%s has no network interface", id);
+}
+
+static uint32_t snaplen_of(const struct api_capture *c)
+{
+	return c->snaplen < CAPTURE_SNAPLEN ? (uint32_t)c->snaplen : CAPTURE_SNAPLEN;
+}
+
+static int capture_sandbox(struct daemon *d, const struct api_capture *c, struct err *e)
+{
 	const struct model *m = store_model(d->store);
 	const struct object *o = model_get(m, c->id);
 	const char *at = attachment_of(m, c->id);
@@ -43,8 +53,7 @@ static int capture(void *arg, const struct api_capture *c, struct err *e)
 	int rc, fd = -1;
 
 	if (!o || !body)
-		return err_set(e, -ENOENT, "InvalidNetworkInterfaceID.NotFound", "",
-			       "%s has no network interface", c->id);
+		return no_interface(c->id, e);
 	netns = fabric_open_netns(d->fabric, at, e);
 	if (netns < 0)
 		return netns;
@@ -54,23 +63,62 @@ static int capture(void *arg, const struct api_capture *c, struct err *e)
 				     .mac = body->mac,
 				     .filter = c->filter,
 				     .count = c->count,
-				     .snaplen = c->snaplen < CAPTURE_SNAPLEN ? (uint32_t)c->snaplen
-									     : CAPTURE_SNAPLEN,
+				     .snaplen = snaplen_of(c),
 				     .format = capture_format_of(c->format)};
 	rc = capture_start(&cfg, &fd, e);
 	return rc ? rc : fd;
 }
 
+static int capture_drops(struct daemon *d, const struct api_capture *c, struct err *e)
+{
+	const struct model *m = store_model(d->store);
+	const struct object *o = c->id ? model_get(m, c->id) : NULL;
+	const char *at = c->id ? attachment_of(m, c->id) : NULL;
+	const struct item *it = at ? plan_get(apply_plan(d->apply), ITEM_ATTACHMENT, at) : NULL;
+	struct drop_capture_config cfg = {.attachment = at,
+					  .filter = c->filter,
+					  .count = c->count,
+					  .snaplen = snaplen_of(c),
+					  .format = capture_format_of(c->format)};
+	int fd, rc;
+
+	if (c->id && (!o || !it))
+		return no_interface(c->id, e);
+	if (cfg.format == CAPTURE_PCAP)
+		return err_set(e, -EINVAL, "InvalidParameterCombination", "format",
+			       "pcap files have no place for reasons; pcapng and text have");
+	if (o) {
+		cfg.ifname = ((const struct item_attachment *)it->body)->ifname;
+		cfg.description = o->name ? o->name : o->id;
+	}
+	rc = drops_capture(d->drops, &cfg, &fd, e);
+	return rc ? rc : fd;
+}
+
+static int capture(void *arg, const struct api_capture *c, struct err *e)
+{
+	return c->drops ? capture_drops(arg, c, e) : capture_sandbox(arg, c, e);
+}
+
 /* ---- traces ---- */
 
-static int trace_open(struct daemon *d, struct trace_env *ret, struct err *e)
+struct trace_env daemon_trace_env(void *arg)
 {
-	*ret = (struct trace_env){.dp = d->dp,
-				  .fabric_fd = fabric_fd(d->fabric),
-				  .home_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC),
+	const struct daemon *d = arg;
+
+	return (struct trace_env){.dp = d->dp,
+				  .fabric_fd = -1,
+				  .home_fd = -1,
 				  .names = d->names,
 				  .plan = apply_plan(d->apply),
 				  .model = store_model(d->store)};
+}
+
+static int trace_open(struct daemon *d, struct trace_env *ret, struct err *e)
+{
+	*ret = daemon_trace_env(d);
+	ret->fabric_fd = fabric_fd(d->fabric);
+	ret->home_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	return ret->home_fd < 0 ? err_sys(e, -errno, "trace") : 0;
 }
 

@@ -130,6 +130,14 @@ static int open_apply(struct daemon *d, struct err *e)
 	return apply_open(&ap, d->cfg.run_dir, &d->apply, e);
 }
 
+static int open_drops(struct daemon *d, struct err *e)
+{
+	struct drops_config cfg = {.loop = d->loop, .dp = d->dp, .env = daemon_trace_env, .arg = d};
+
+	d->drops = drops_new(&cfg);
+	return d->drops ? 0 : err_sys(e, -ENOMEM, "start");
+}
+
 static int open_api(struct daemon *d, struct err *e)
 {
 	struct api_config cfg = {.loop = d->loop,
@@ -168,6 +176,8 @@ static int daemon_open(struct daemon *d, struct err *e)
 	if (!rc)
 		rc = nat_figures_open(d->loop, d->dp, d->names, &d->nat, e);
 	if (!rc)
+		rc = open_drops(d, e);
+	if (!rc)
 		rc = open_api(d, e);
 	if (!rc)
 		apply_when(d->apply, store_revision(d->store), ready, d);
@@ -177,6 +187,7 @@ static int daemon_open(struct daemon *d, struct err *e)
 static void daemon_close(struct daemon *d)
 {
 	api_stop(d->api);
+	drops_free(d->drops);
 	nat_figures_close(d->nat);
 	apply_close(d->apply);
 	resolver_free(d->resolver);

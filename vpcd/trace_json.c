@@ -36,13 +36,10 @@ static void set_object(const struct trace_env *env, struct json *out, const char
 static void put_interface(const struct context *c, const struct trail_hop *h, struct json *out)
 {
 	const char *id = names_symbol(c->env->names, NAME_INTERFACE, h->number);
-	const struct object *o = id ? model_get(c->env->model, id) : NULL, *holder = NULL;
+	const struct object *holder = id ? trace_holder(c->env->model, id) : NULL;
 
 	set_object(c->env, out, "network-interface", id);
-	if (o && o->kind->kind == KIND_NETWORK_INTERFACE)
-		holder = model_get(c->env->model,
-				   AS_CONST(network_interface, o)->attachment_id ?: "");
-	if (holder)
+	if (holder && strcmp(holder->id, id))
 		json_set_str(out, "Name", holder->name ? holder->name : holder->id);
 }
 

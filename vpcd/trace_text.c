@@ -103,6 +103,15 @@ char *trace_object_name(const struct model *m, const char *id)
 	return buf_take(&out);
 }
 
+const struct object *trace_holder(const struct model *m, const char *interface)
+{
+	const struct object *o = model_get(m, interface), *holder = NULL;
+
+	if (o && o->kind->kind == KIND_NETWORK_INTERFACE)
+		holder = model_get(m, AS_CONST(network_interface, o)->attachment_id ?: "");
+	return holder ? holder : o;
+}
+
 const char *trace_endpoint_text(const struct trace_packet *p, const struct ip128 *address,
 				uint16_t port, char *buf)
 {

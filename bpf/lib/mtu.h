@@ -7,6 +7,7 @@
 #ifndef VPCD_BPF_LIB_MTU_H
 #define VPCD_BPF_LIB_MTU_H
 
+#include "bpf/lib/drop.h"
 #include "bpf/lib/link.h"
 #include "bpf/lib/parse4.h"
 
@@ -37,11 +38,6 @@ static __always_inline struct payload *payload_buffer(void)
 
 	return bpf_map_lookup_elem(&payload, &zero);
 }
-
-/* Keeps the compiler from proving away a bound that the verifier needs. Such numbers are 64 bits
- * wide, and lengths are compared less one: Linux 6.1 learns nothing from halves, nor from "not 0".
- */
-#define OPAQUE(x) asm volatile("" : "+r"(x))
 
 static __always_inline __u16 fold(__u64 s)
 {
@@ -280,7 +276,10 @@ static __always_inline int mtu_check(struct __sk_buff *skb, struct walk *w, __u3
 		w->mtu = mtu;
 		return DROP_NONE;
 	}
-	if (!w->dry && !too_big(skb, w, mtu))
+	if (w->dry)
+		return DROP_MTU;
+	drop_show(skb, w, DROP_MTU); /* before it becomes the answer */
+	if (!too_big(skb, w, mtu))
 		*action = bpf_redirect(w->key.ifindex, 0);
 	return DROP_MTU;
 }

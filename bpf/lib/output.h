@@ -154,21 +154,4 @@ static __always_inline int hand_over(struct __sk_buff *skb, __u32 ifindex, __u8 
 	return bpf_redirect_peer(ifindex, 0);
 }
 
-static __noinline void count_drop(__u32 ifindex, __u32 reason, __u32 len)
-{
-	struct drop_key key = {.ifindex = ifindex, .reason = reason};
-	struct counter *c = bpf_map_lookup_elem(&drops, &key), one = {.packets = 1, .bytes = len};
-
-	if (c) {
-		c->packets++;
-		c->bytes += len;
-	} else if (bpf_map_update_elem(&drops, &key, &one, BPF_NOEXIST)) {
-		c = bpf_map_lookup_elem(&drops, &key);
-		if (c) {
-			c->packets++;
-			c->bytes += len;
-		}
-	}
-}
-
 #endif

@@ -49,6 +49,10 @@ __noinline int trail_hop(struct walk *w, __u32 kind, __u32 number, __u32 reason,
 static __always_inline int trail_gate(struct walk *w, __u32 kind, __u32 number, int reason,
 				      int matched)
 {
+	if (!w->dry && reason) {
+		w->refused_number = number;
+		w->refused_rule = matched ? w->rule : RULES_MAX;
+	}
 	if (!w->dry)
 		return reason;
 	trail_hop(w, kind, number, reason, matched ? w->rule : RULES_MAX);

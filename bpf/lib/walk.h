@@ -47,12 +47,14 @@ struct packet_bits {
 	__u8 dont_fragment;
 	__u8 fragment; /* enum fragment_kind */
 	__u8 more_fragments;
-	__u8 skip_egress;      /* the gate that the flow passed, tracked */
-	__u8 has_flow;	       /* walks for a flow: `nat`, `old` and `old_flags` are the flow's */
-	__u8 of_error;	       /* and is an ICMP error that quotes it, not a packet of it */
-	__u8 partial;	       /* the sender left its checksum to the kernel */
-	__u8 cut;	       /* too large for `mtu`: leaves in pieces */
-	__u8 direct;	       /* headers may be rewritten in place */
+	__u8 skip_egress; /* the gate that the flow passed, tracked */
+	__u8 has_flow;	  /* walks for a flow: `nat`, `old` and `old_flags` are the flow's */
+	__u8 of_error;	  /* and is an ICMP error that quotes it, not a packet of it */
+	__u8 partial;	  /* the sender left its checksum to the kernel */
+	__u8 cut;	  /* too large for `mtu`: leaves in pieces */
+	__u8 direct;	  /* headers may be rewritten in place */
+	__u8 shown;	  /* dropped, and those who listen to drops know */
+	__u8 pad;
 	__u16 fragment_offset; /* in octets */
 	__u16 l4_offset;
 };
@@ -93,6 +95,8 @@ struct walk {
 	__u32 flow_flags;
 	__u32 mtu;
 	__u32 rule; /* bit of the rule that matched last */
+	/* The gate that refused, as in struct drop_event: set by groups and ACLs, when they do. */
+	__u32 refused_number, refused_rule;
 
 	/* arguments of the classifier */
 	__u32 classifier;
@@ -141,6 +145,11 @@ static __always_inline struct walk *walk_mine(void)
 
 	return bpf_map_lookup_elem(&scratch, &slot);
 }
+
+/* Keeps the compiler from proving away a bound that the verifier needs. Such numbers are 64 bits
+ * wide, and lengths are compared less one: Linux 6.1 learns nothing from halves, nor from "not 0".
+ */
+#define OPAQUE(x) asm volatile("" : "+r"(x))
 
 static __always_inline struct dp_config *dp_config(void)
 {

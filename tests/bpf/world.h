@@ -386,12 +386,53 @@ static inline void assert_passes(struct world *w, uint32_t eni, struct packet *p
 	fail_msg("the frame from %u was dropped", eni);
 }
 
-/* Dropped, and counted once under this reason, with this verdict. */
+/* What was shown of drops. */
+struct drops_shown {
+	size_t n;
+	struct drop_event last;
+};
+
+static inline void take_shown(void *arg, const struct drop_event *ev)
+{
+	struct drops_shown *s = arg;
+
+	s->n++;
+	memcpy(&s->last, ev, offsetof(struct drop_event, frame) + ev->captured);
+}
+
+static inline void drops_listen(struct world *w, uint32_t snaplen)
+{
+	struct err e;
+
+	if (dataplane_drops_watch(w->dp, snaplen, &e))
+		fail_msg("%s", e.msg);
+}
+
+/* What was shown since the last call. */
+static inline struct drops_shown *drops_shown(struct world *w)
+{
+	static struct drops_shown s;
+	struct err e;
+
+	memset(&s, 0, sizeof(s));
+	if (dataplane_drops_read(w->dp, UINT32_MAX, take_shown, &s, &e))
+		fail_msg("%s", e.msg);
+	return &s;
+}
+
+/* Dropped, counted once under this reason, shown as it was sent, with this verdict. */
 static inline void assert_refused(struct world *w, uint32_t eni, struct packet *p,
 				  enum drop_reason r, int wanted)
 {
 	uint64_t before = drops(w, r);
-	int verdict = run(w, eni, p);
+	const struct packet sent = *p;
+	const struct drops_shown *shown;
+	int verdict;
+
+	drops_listen(w, DROP_FRAME_MAX);
+	drops_shown(w);
+	verdict = run(w, eni, p);
+	drops_listen(w, 0);
 
 	if (drops(w, r) != before + 1) {
 		for (int i = 0; i < DROP_REASON_COUNT; i++)
@@ -401,6 +442,12 @@ static inline void assert_refused(struct world *w, uint32_t eni, struct packet *
 		fail_msg("verdict %d, not dropped as %s", verdict, drop_reason_name(r));
 	}
 	assert_int_equal(verdict, wanted);
+	shown = drops_shown(w);
+	assert_int_equal(shown->n, 1);
+	assert_int_equal(shown->last.reason, r);
+	assert_int_equal(shown->last.ifindex, eni);
+	assert_int_equal(shown->last.captured, sent.len);
+	assert_memory_equal(shown->last.frame, sent.b, sent.len);
 	reasons_seen[r] = true;
 }
 
