@@ -82,6 +82,7 @@ struct ip128 {
 	X(CONNTRACK_ALLOWANCE, "the interface's allowance of tracked flows is used up")  \
 	X(FLOW_PATH, "the path of the packet's flow has changed")                        \
 	X(LOSS, "lost on the simulated internet, as asked")                              \
+	X(UPLINK_UNSOLICITED, "uplink: no flow for this packet")                         \
 	X(INTERNAL, "internal limit")
 
 enum drop_reason {
@@ -108,6 +109,8 @@ enum eni_flags {
 	ENI_ALWAYS_TRACKED = 2, /* functions, gateways */
 	ENI_INTERNET = 4,	/* lies in the internet pseudo-VPC: no groups, no ACL */
 	ENI_SERVICE = 8,	/* the service namespace's first foot */
+	ENI_UPLINK = 16,	/* leads out of the machine: nothing that it sends opens a flow */
+	ENI_STAYS = 32,		/* of the simulated internet alone: never leaves by the uplink */
 };
 
 enum output_mode { OUTPUT_PEER, OUTPUT_REDIRECT }; /* veth's peer; a TAP or other device */

@@ -354,6 +354,20 @@ int ipam_pool_pick(const struct model *m, const struct cidr *pool, struct ip *re
 	return rc;
 }
 
+bool ipam_special_range(size_t i, struct cidr *ret)
+{
+	static const struct {
+		uint32_t address;
+		uint8_t len;
+	} ranges[] = {{0, 8},		{0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},
+		      {0xa9fe0000, 16}, {0xac100000, 12}, {0xc0a80000, 16}, {0xe0000000, 3}};
+
+	if (i >= ARRAY_SIZE(ranges))
+		return false;
+	*ret = (struct cidr){ip_from_v4(ranges[i].address), ranges[i].len};
+	return true;
+}
+
 /* ---- derived addresses ---- */
 
 struct ip ipam_router(const struct subnet *s)

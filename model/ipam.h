@@ -20,6 +20,8 @@ int ipam_subnet_check(const struct model *m, const struct subnet *s, const struc
 uint64_t ipam_subnet_free(const struct model *m, const struct subnet *s); /* of IPv4 */
 /* Lowest free address of the elastic IP pool: AddressLimitExceeded. */
 int ipam_pool_pick(const struct model *m, const struct cidr *pool, struct ip *ret, struct err *e);
+/* The i-th IPv4 range that is nobody's on the internet (RFC 6890); false: there are no more. */
+bool ipam_special_range(size_t i, struct cidr *ret);
 
 /* Lowest free /56 of a pool that overlaps no VPC's block, and /64 of a VPC's IPv6 block that
  * overlaps no subnet's. -ENOSPC. */

@@ -69,13 +69,14 @@ int endpoint_new(struct fabric *f, uint32_t ifindex, struct endpoint *ret, struc
 }
 
 /* Refuses those in which a veth with a default route would cut off the host or the fabric. */
-static int foreign_open(struct fabric *f, const char *path, struct err *e)
+static int foreign_open(struct fabric *f, const struct attachment_spec *spec, struct err *e)
 {
+	const char *path = spec->netns_path;
 	cleanup_close int fd = netns_open(path, e);
 
 	if (fd < 0)
 		return fd;
-	if (netns_equal(fd, f->home_fd) || netns_equal(fd, f->net_fd))
+	if ((netns_equal(fd, f->home_fd) && !spec->uplink) || netns_equal(fd, f->net_fd))
 		return err_set(e, -EINVAL, "InvalidParameterValue", "NetnsPath",
 			       "%s is the host's own network namespace", path);
 	return TAKE_FD(fd);
@@ -101,18 +102,18 @@ static int foreign_link(struct fabric *f, struct endpoint *ep, const char *path,
 	return 0;
 }
 
-int endpoint_new_foreign(struct fabric *f, uint32_t ifindex, const char *path, const char *ifname,
+int endpoint_new_foreign(struct fabric *f, const struct attachment_spec *spec, const char *ifname,
 			 struct endpoint *ret, struct err *e)
 {
-	struct endpoint ep = {.ifindex = ifindex, .rtnl = RTNL_CLOSED, .foreign = true};
+	struct endpoint ep = {.ifindex = spec->ifindex, .rtnl = RTNL_CLOSED, .foreign = true};
 	int rc;
 
-	ep.net_fd = foreign_open(f, path, e);
+	ep.net_fd = foreign_open(f, spec, e);
 	if (ep.net_fd < 0)
 		return ep.net_fd;
 	rc = netns_visit(ep.net_fd, f->home_fd, false, &ep.rtnl, e);
 	if (!rc)
-		rc = foreign_link(f, &ep, path, ifname, e);
+		rc = foreign_link(f, &ep, spec->netns_path, ifname, e);
 	if (rc) {
 		endpoint_undo(f, &ep);
 		return rc;
@@ -173,7 +174,8 @@ int endpoint_configure(struct endpoint *ep, const struct attachment_spec *spec, 
 
 	if (!ep->foreign)
 		link_up(&b, "netns.lo_up", LOOPBACK_IFINDEX);
-	peer_set(&b, ep->peer, spec->ifname ? spec->ifname : PEER_NAME, &spec->mac, spec->mtu);
+	peer_set(&b, ep->peer, spec->ifname ? spec->ifname : PEER_NAME, &spec->mac, spec->mtu,
+		 spec->uplink);
 	link_up(&b, "netns.peer_up", ep->peer);
 	addresses_add(&b, ep->peer, spec);
 	routes_add(&b, ep->peer, spec);

@@ -32,8 +32,8 @@ struct fabric {
 
 /* A new namespace with a link of group pending, program on. */
 int endpoint_new(struct fabric *f, uint32_t ifindex, struct endpoint *ret, struct err *e);
-/* The same in the namespace at path. */
-int endpoint_new_foreign(struct fabric *f, uint32_t ifindex, const char *path, const char *ifname,
+/* The same in the namespace at spec->netns_path. */
+int endpoint_new_foreign(struct fabric *f, const struct attachment_spec *spec, const char *ifname,
 			 struct endpoint *ret, struct err *e);
 /* Addresses, routes and neighbours, and the peer up. */
 int endpoint_configure(struct endpoint *ep, const struct attachment_spec *spec, struct err *e);

@@ -272,8 +272,7 @@ static int attachment_make(struct fabric *f, const struct attachment_spec *spec,
 	int rc = leftovers_remove(f, spec, pooled, e);
 
 	if (!rc && !pooled)
-		rc = spec->netns_path ? endpoint_new_foreign(f, spec->ifindex, spec->netns_path,
-							     ifname, &ep, e)
+		rc = spec->netns_path ? endpoint_new_foreign(f, spec, ifname, &ep, e)
 				      : endpoint_new(f, spec->ifindex, &ep, e);
 	if (rc) {
 		if (pooled)

@@ -72,6 +72,9 @@ struct attachment_spec {
 	/* A permanent neighbour entry for the gateways; NULL: resolved by ARP, neighbour discovery
 	 */
 	const struct mac *gateway_mac;
+	/* The namespace may be the caller's own, and IPv4 that comes by the interface is forwarded
+	 * (uplink.h); else the caller's own is refused. */
+	bool uplink;
 };
 
 /* Creates namespace (or enters the foreign one), veth pair, addresses and routes. On failure every

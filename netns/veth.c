@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/neighbour.h>
 #include <linux/net_namespace.h>
 #include <linux/pkt_cls.h>
@@ -152,12 +153,21 @@ void link_up(struct batch *b, const char *step, uint32_t ifindex)
 	batch_add(b, step, RTM_SETLINK, 0, &i, sizeof(i));
 }
 
+/* As /proc/sys/net/ipv4/conf/<name>/forwarding does. */
+static void forwarding_put(struct nl_msg *m)
+{
+	struct nlattr *conf = nla_nest_start(m, IFLA_INET_CONF);
+
+	nla_put_u32(m, IPV4_DEVCONF_FORWARDING, 1);
+	nla_nest_end(m, conf);
+}
+
 /* Before link_up: within one message the kernel would bring the link up first. */
 void peer_set(struct batch *b, uint32_t ifindex, const char *name, const struct mac *mac,
-	      uint16_t mtu)
+	      uint16_t mtu, bool forwards)
 {
 	struct nl_msg *m = link_msg(b, "netns.peer_set", RTM_SETLINK, 0, ifindex);
-	struct nlattr *spec, *inet6;
+	struct nlattr *spec, *inet, *inet6;
 
 	if (!m)
 		return;
@@ -165,6 +175,11 @@ void peer_set(struct batch *b, uint32_t ifindex, const char *name, const struct 
 	nla_put(m, IFLA_ADDRESS, sizeof(mac->b), mac->b);
 	nla_put_u32(m, IFLA_MTU, mtu);
 	spec = nla_nest_start(m, IFLA_AF_SPEC);
+	if (forwards) {
+		inet = nla_nest_start(m, AF_INET);
+		forwarding_put(m);
+		nla_nest_end(m, inet);
+	}
 	inet6 = nla_nest_start(m, AF_INET6);
 	nla_put_u8(m, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
 	nla_nest_end(m, inet6);

@@ -43,9 +43,9 @@ void veth_group_delete(struct batch *b, enum veth_group group);
 /* In either namespace. */
 void link_up(struct batch *b, const char *step, uint32_t ifindex);
 
-/* In the sandbox. No IPv6 address is generated. */
+/* In the sandbox. No IPv6 address is generated. forwards: IPv4 that comes by it may go on. */
 void peer_set(struct batch *b, uint32_t ifindex, const char *name, const struct mac *mac,
-	      uint16_t mtu);
+	      uint16_t mtu, bool forwards);
 /* One that is there already is fine. */
 void address_add(struct batch *b, uint32_t ifindex, const struct cidr *address);
 void address_delete(struct batch *b, uint32_t ifindex, const struct cidr *address);

@@ -531,6 +531,8 @@ int apply_open(const struct apply_config *cfg, const char *run_dir, struct apply
 		apply_close(a);
 		return err_wrap(e, "apply");
 	}
+	if (cfg->uplink)
+		plan_set_uplink(a->plan, cfg->uplink);
 	plan_full(a->plan, store_model(cfg->store));
 	store_on_commit(cfg->store, committed, a);
 	a->sweep = a->dns_changed = true;

@@ -25,6 +25,7 @@ struct apply_config {
 	struct names *names;
 	struct sandboxes *sandboxes;
 	struct resolver *resolver;
+	const struct plan_uplink *uplink; /* NULL: none */
 	uint32_t flow_quota; /* flows that an interface may have open; 0: FLOW_QUOTA_DEFAULT */
 };
 

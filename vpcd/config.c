@@ -27,6 +27,12 @@ static const char help[] =
 	"  --region NAME        (default us-east-1)\n"
 	"  --public-pool CIDR   elastic IPs (default 198.51.100.0/24); NAME=CIDR: one more pool\n"
 	"  --ipv6-pool CIDR     VPCs' IPv6 blocks by \"auto\" (default 2001:db8:1000::/36)\n"
+	"  --uplink IFACE       let what nobody on the simulated internet takes leave the machine "
+	"by\n"
+	"                       this interface, masqueraded: opens the host's network to "
+	"sandboxes\n"
+	"                       (vpcd(8), UPLINK)\n"
+	"  --uplink-allow CIDR  only to these addresses; may be repeated\n"
 	"  --max-flows N        entries of the flow table, two a flow (default 262144)\n"
 	"  --quota NAME=N       raise a quota of AWS's: rules-per-group (60), "
 	"groups-per-interface\n"
@@ -57,6 +63,8 @@ enum option_id {
 	OPT_REGION,
 	OPT_PUBLIC_POOL,
 	OPT_IPV6_POOL,
+	OPT_UPLINK,
+	OPT_UPLINK_ALLOW,
 	OPT_MAX_FLOWS,
 	OPT_FLOW_QUOTA,
 	OPT_QUOTA,
@@ -80,6 +88,8 @@ static const struct option options[] = {
 	{"region", required_argument, NULL, OPT_REGION},
 	{"public-pool", required_argument, NULL, OPT_PUBLIC_POOL},
 	{"ipv6-pool", required_argument, NULL, OPT_IPV6_POOL},
+	{"uplink", required_argument, NULL, OPT_UPLINK},
+	{"uplink-allow", required_argument, NULL, OPT_UPLINK_ALLOW},
 	{"max-flows", required_argument, NULL, OPT_MAX_FLOWS},
 	{"quota", required_argument, NULL, OPT_QUOTA},
 	{"flow-quota", required_argument, NULL, OPT_FLOW_QUOTA},
@@ -190,6 +200,36 @@ static int set_pool(struct config *c, const char *v, struct err *e)
 	return 0;
 }
 
+/* It goes into rules and paths: a name, not a pattern. */
+static int set_uplink(struct config *c, const char *v, struct err *e)
+{
+	size_t n = strlen(v);
+
+	for (size_t i = 0; i < n; i++)
+		if (!isalnum((unsigned char)v[i]) && !strchr("._-@:", v[i]))
+			n = sizeof(c->uplink);
+	if (!n || n >= sizeof(c->uplink) || v[0] == '.')
+		return bad(e, "uplink", v, "must be the name of an interface");
+	strcpy(c->uplink, v);
+	return 0;
+}
+
+static int add_uplink_allowed(struct config *c, const char *v, struct err *e)
+{
+	struct cidr block;
+
+	if (cidr_parse(v, &block) || block.ip.family != AF_INET || !cidr_is_canonical(&block))
+		return bad(e, "uplink-allow", v, "must be an IPv4 block");
+	if (uplink_never_carries(&block))
+		return bad(e, "uplink-allow", v,
+			   "is not of the internet: private, special and simulated addresses never "
+			   "leave by the uplink");
+	if (c->n_uplink_allowed == UPLINK_ALLOWED_MAX)
+		return bad(e, "uplink-allow", v, "too many blocks");
+	c->uplink_allowed[c->n_uplink_allowed++] = block;
+	return 0;
+}
+
 static int set_log_level(const char *value, struct err *e)
 {
 	int level = log_level_parse(value);
@@ -223,6 +263,10 @@ static int set_option(struct config *c, int opt, const char *v, struct err *e)
 		return set_pool(c, v, e);
 	case OPT_IPV6_POOL:
 		return set_ipv6_pool(c, v, e);
+	case OPT_UPLINK:
+		return set_uplink(c, v, e);
+	case OPT_UPLINK_ALLOW:
+		return add_uplink_allowed(c, v, e);
 	case OPT_QUOTA:
 		return quota_set(&c->quotas, v, e);
 	case OPT_MAX_FLOWS:
@@ -287,5 +331,8 @@ int config_parse(int argc, char **argv, struct config *ret, struct err *e)
 		return err_set(e, -EINVAL, "InvalidParameterValue", "",
 			       "unexpected argument %s: see vpcd --help", argv[optind]);
 	set_defaults(ret);
+	if (ret->n_uplink_allowed && !ret->uplink[0])
+		return err_set(e, -EINVAL, "InvalidParameterCombination", "uplink-allow",
+			       "--uplink-allow without --uplink");
 	return check_quotas(&ret->quotas, e);
 }

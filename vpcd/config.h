@@ -12,6 +12,7 @@
 #include "lib/addr.h"
 #include "lib/err.h"
 #include "model/store.h"
+#include "vpcd/plan.h"
 
 struct config {
 	char instance[64]; /* "default" */
@@ -22,6 +23,9 @@ struct config {
 	struct cidr pool, ipv6_pool;
 	struct address_pool more_pools[ADDRESS_POOLS_MAX];
 	size_t n_more_pools;
+	char uplink[16]; /* interface; "": none */
+	struct cidr uplink_allowed[UPLINK_ALLOWED_MAX];
+	uint32_t n_uplink_allowed;
 	uint32_t linklocal_packets; /* a second; 0: the default */
 	uint32_t max_flows, max_interfaces;
 	uint32_t flow_quota;  /* of an interface; 0: the default */

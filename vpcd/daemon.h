@@ -10,6 +10,7 @@
 #include "vpcd/drops.h"
 #include "vpcd/metrics_interface.h"
 #include "vpcd/nat_figures.h"
+#include "vpcd/outside.h"
 
 struct daemon {
 	struct config cfg;
@@ -23,6 +24,7 @@ struct daemon {
 	struct names *names;
 	struct sandboxes *sandboxes;
 	struct resolver *resolver;
+	struct outside *outside;
 	struct apply *apply;
 	struct nat_figures *nat;
 	struct drops *drops;

@@ -146,10 +146,11 @@ static struct attachment_spec spec_of(const struct links *l, const char *id,
 		snprintf(path, len, "%s", body->netns_path);
 	if (path[0])
 		spec.netns_path = path;
-	if (ip_is_set(&body->route.ip)) {
+	spec.uplink = body->uplink;
+	if (body->n_routes) {
 		spec.no_default_route = true;
-		spec.routes = &body->route;
-		spec.n_routes = ip_is_set(&body->route6.ip) ? 2 : 1;
+		spec.routes = body->more + body->n_more;
+		spec.n_routes = body->n_routes;
 	}
 	return spec;
 }

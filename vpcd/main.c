@@ -126,6 +126,7 @@ static int open_apply(struct daemon *d, struct err *e)
 				  .names = d->names,
 				  .sandboxes = d->sandboxes,
 				  .resolver = d->resolver,
+				  .uplink = outside_plan(d->outside),
 				  .flow_quota = d->cfg.flow_quota};
 	return apply_open(&ap, d->cfg.run_dir, &d->apply, e);
 }
@@ -172,6 +173,8 @@ static int daemon_open(struct daemon *d, struct err *e)
 	if (!rc)
 		rc = open_store(d, e);
 	if (!rc)
+		rc = outside_open(d->loop, &d->cfg, store_configuration(d->store), &d->outside, e);
+	if (!rc)
 		rc = open_apply(d, e);
 	if (!rc)
 		rc = nat_figures_open(d->loop, d->dp, d->names, &d->nat, e);
@@ -190,6 +193,7 @@ static void daemon_close(struct daemon *d)
 	drops_free(d->drops);
 	nat_figures_close(d->nat);
 	apply_close(d->apply);
+	outside_close(d->outside);
 	resolver_free(d->resolver);
 	sandboxes_free(d->sandboxes);
 	store_close(d->store);
@@ -232,6 +236,8 @@ int main(int argc, char **argv)
 		d.lock_fd = instance_lock(&d.cfg, &e);
 		rc = d.lock_fd < 0 ? d.lock_fd : 0;
 	}
+	if (!rc && d.cfg.purge)
+		rc = outside_purge(&d.cfg, &e);
 	if (!rc)
 		rc = d.cfg.purge ? instance_purge(&d.cfg, &e) : run(&d, &e);
 	if (rc)

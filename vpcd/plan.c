@@ -48,6 +48,7 @@ struct plan {
 	struct owner *owners;
 	uint64_t pass;
 	size_t failed;
+	struct plan_uplink uplink;
 };
 
 static const char *const type_names[ITEM_TYPE_COUNT] = {
@@ -85,6 +86,16 @@ void symbol_set(char *dst, const char *src)
 struct plan *plan_new(void)
 {
 	return calloc(1, sizeof(struct plan));
+}
+
+void plan_set_uplink(struct plan *p, const struct plan_uplink *u)
+{
+	p->uplink = *u;
+}
+
+const struct plan_uplink *plan_uplink(const struct plan_pass *pp)
+{
+	return pp->plan->uplink.link[0] ? &pp->plan->uplink : NULL;
 }
 
 static void shares_free(struct share *s)

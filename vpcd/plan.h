@@ -85,9 +85,10 @@ struct item_attachment {
 	uint16_t mtu;
 	struct cidr address;
 	struct ip gateway, gateway6; /* unset: none of that family */
-	struct cidr route, route6;   /* set: these alone via the gateways, no default routes */
+	bool uplink;		     /* in the daemon's own namespace, which forwards */
 	uint32_t n_more;	     /* addresses, IPv6 ones in order of preference */
-	struct cidr more[];
+	uint32_t n_routes;	     /* set: these alone via the gateways, no default routes */
+	struct cidr more[];	     /* the addresses, then the routes */
 };
 
 struct item_eni {
@@ -167,6 +168,7 @@ struct item_dns_firewall {
 #define SYMBOL_SERVICE		"service" /* VPC, subnet and first foot of the service namespace */
 #define SYMBOL_SERVICE_INTERNET "service-internet" /* its second foot: upstream queries */
 #define SYMBOL_PUBLIC_DNS	"public-dns"	   /* the simulated internet's name server */
+#define SYMBOL_UPLINK		"uplink"	   /* its way out, if it has one */
 
 /* The route table of a VPC's blocks alone: "local:vpc-…". */
 #define SYMBOL_LOCAL_TABLE "local:"
@@ -179,6 +181,7 @@ bool symbol_is_builtin(const char *symbol);
 #define INTERNET_ROUTER	 0xcb007101 /* 203.0.113.1 */
 #define INTERNET_SERVICE 0xcb007102 /* 203.0.113.2 */
 #define INTERNET_DNS	 0xcb007135 /* 203.0.113.53 */
+#define INTERNET_UPLINK	 0xcb0071fe /* 203.0.113.254 */
 #define SERVICE_RESOLVER 0xa9fea9fd /* 169.254.169.253 */
 #define SERVICE_ROUTER	 0xa9fea901 /* 169.254.169.1 */
 #define SERVICE_CLIENTS	 0x64400000 /* 100.64.0.0/10: clients as the service namespace sees them */
@@ -196,6 +199,18 @@ struct plan; /* items and who owns them */
 
 struct plan *plan_new(void);
 void plan_free(struct plan *p); /* NULL ok */
+
+/* The way out of the simulated internet; of the command line, not of the model. */
+#define UPLINK_ALLOWED_MAX 16
+struct plan_uplink {
+	char link[16]; /* name of its end in the daemon's own namespace; "": no uplink */
+	uint16_t mtu;
+	uint32_t n_pools, n_allowed;
+	struct cidr pools[1 + ADDRESS_POOLS_MAX]; /* of the addresses that leave; first: default */
+	struct cidr allowed[UPLINK_ALLOWED_MAX];  /* destinations; none: all that are public */
+};
+/* Before plan_full(). Copied. */
+void plan_set_uplink(struct plan *p, const struct plan_uplink *u);
 
 /* Recomputes everything. */
 void plan_full(struct plan *p, const struct model *m);
@@ -245,13 +260,18 @@ void plan_emit_address(struct plan_pass *pp, const char *vpc, const struct ip *a
 /* ITEM_ROUTE; id may be NULL. */
 void plan_emit_route(struct plan_pass *pp, const char *table, const struct cidr *dst,
 		     uint32_t target, const char *id);
-/* ITEM_ATTACHMENT: `at` and its n_more addresses. */
+/* ITEM_ATTACHMENT: `at`, its n_more addresses and n_routes routes. */
 void plan_emit_attachment(struct plan_pass *pp, const char *id, const struct item_attachment *at,
 			  const struct cidr *more);
 /* ITEM_GROUPS of an interface's groups (list of char *): their symbol; "" for none. */
 void plan_emit_groups(struct plan_pass *pp, const struct list *groups, char *ret_symbol);
 /* The table with a VPC's blocks alone. */
 void plan_local_table(const char *vpc, char *ret_symbol);
+
+/* NULL: there is none. */
+const struct plan_uplink *plan_uplink(const struct plan_pass *pp);
+/* Does no packet to that block ever leave by the uplink, whatever is allowed? */
+bool uplink_never_carries(const struct cidr *block);
 
 void plan_builtin(struct plan_pass *pp);
 void plan_vpc(struct plan_pass *pp, const struct object *o);

@@ -119,14 +119,14 @@ static void emit_addresses(struct plan_pass *pp, const struct network_interface 
 void plan_emit_attachment(struct plan_pass *pp, const char *id, const struct item_attachment *at,
 			  const struct cidr *more)
 {
-	size_t len = sizeof(*at) + at->n_more * sizeof(*more);
+	size_t n = at->n_more + at->n_routes, len = sizeof(*at) + n * sizeof(*more);
 	cleanup_free struct item_attachment *body = calloc(1, len);
 
 	if (!body)
 		abort();
 	memcpy(body, at, sizeof(*at));
-	if (at->n_more)
-		memcpy(body->more, more, at->n_more * sizeof(*more));
+	if (n)
+		memcpy(body->more, more, n * sizeof(*more));
 	plan_emit(pp, ITEM_ATTACHMENT, id, body, len);
 }
 

@@ -227,7 +227,7 @@ static bool is_middlebox(const struct trace_env *env, const struct trace_leg *le
 	struct ip to = {.family = leg->out.family};
 	const struct item *it;
 
-	if (!symbol || !eni || (eni->flags & (ENI_SOURCE_DEST_CHECK | ENI_SERVICE)))
+	if (!symbol || !eni || (eni->flags & (ENI_SOURCE_DEST_CHECK | ENI_SERVICE | ENI_UPLINK)))
 		return false;
 	memcpy(to.b, leg->out.daddr.b, 16);
 	snprintf(key, sizeof(key), "%s %s", eni->vpc, ip_format(&to, text));

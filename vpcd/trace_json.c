@@ -32,12 +32,26 @@ static void set_object(const struct trace_env *env, struct json *out, const char
 
 /* ---- kinds of hops ---- */
 
+/* By its name in the host's network. */
+static void put_uplink(const struct context *c, struct json *out)
+{
+	const struct item *it = plan_get(c->env->plan, ITEM_ATTACHMENT, SYMBOL_UPLINK);
+
+	json_set_str(out, "Kind", "uplink");
+	if (it)
+		json_set_str(out, "Name", ((const struct item_attachment *)it->body)->ifname);
+}
+
 /* An interface goes by the name of what has it. */
 static void put_interface(const struct context *c, const struct trail_hop *h, struct json *out)
 {
 	const char *id = names_symbol(c->env->names, NAME_INTERFACE, h->number);
 	const struct object *holder = id ? trace_holder(c->env->model, id) : NULL;
 
+	if (id && !strcmp(id, SYMBOL_UPLINK)) {
+		put_uplink(c, out);
+		return;
+	}
 	set_object(c->env, out, "network-interface", id);
 	if (holder && strcmp(holder->id, id))
 		json_set_str(out, "Name", holder->name ? holder->name : holder->id);

@@ -53,6 +53,20 @@ static __always_inline int enter_vpc(struct walk *w, const struct addr_entry *ho
 	return walk_next(w, STEP_INGRESS, gateway);
 }
 
+/* Nobody of the simulated internet has the destination: by its default route, which leads to the
+ * uplink if there is one. What must never leave is routed as local. */
+static __always_inline int leave_internet(struct walk *w)
+{
+	const struct route_entry *r;
+
+	if (w->self.flags & (ENI_STAYS | ENI_UPLINK))
+		return DROP_NO_DESTINATION;
+	r = route_lookup(w, local_table_of(VPC_INTERNET), &w->at.daddr);
+	if (!r || r->target != TARGET_ENI)
+		return DROP_NO_DESTINATION;
+	return walk_next(w, STEP_DELIVER, r->id);
+}
+
 /* On the simulated internet, by the destination's public address. */
 __noinline int walk_public(struct walk *w)
 {
@@ -71,7 +85,7 @@ __noinline int walk_public(struct walk *w)
 		trail_hop(w, TRAIL_INTERNET, 0, DROP_NONE, 0);
 	holder = holder_of(w, VPC_INTERNET, &w->at.daddr);
 	if (!holder)
-		return DROP_NO_DESTINATION;
+		return leave_internet(w);
 	if (holder->kind == ADDR_ENI)
 		return walk_next(w, STEP_DELIVER, holder->ifindex);
 	return enter_vpc(w, holder);

@@ -175,6 +175,8 @@ __noinline int walk_first(struct walk *w)
 	}
 	if (is_link_local(w))
 		return DROP_LINK_LOCAL;
+	if ((w->self.flags & ENI_UPLINK) && !w->is.has_flow)
+		return DROP_UPLINK_UNSOLICITED;
 	if (w->self.flags & ENI_INTERNET) {
 		w->flow_flags |= FLOW_ROUTED | FLOW_TRACKED_OUT;
 		return walk_next(w, STEP_PUBLIC, 0);

@@ -28,7 +28,7 @@ static const struct field fields[] = {
 static bool is_builtin(uint32_t a)
 {
 	return a == 0xcb007100 || a == 0xcb007101 || a == 0xcb007102 || a == 0xcb007135 ||
-	       a == 0xcb0071ff;
+	       a == 0xcb0071fe || a == 0xcb0071ff;
 }
 
 static bool is_taken(const struct model *m, const struct ip *ip)
@@ -51,21 +51,13 @@ static int pick(const struct model *m, const struct cidr *pool, struct ip *ret, 
 		       "no address of 203.0.113.0/24 is free: give one of another range");
 }
 
-/* Ranges of RFC 6890 that are nobody's on the internet. */
 static bool is_special(const struct ip *ip)
 {
-	static const struct {
-		uint32_t address;
-		uint8_t len;
-	} ranges[] = {{0, 8},		{0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},
-		      {0xa9fe0000, 16}, {0xac100000, 12}, {0xc0a80000, 16}, {0xe0000000, 3}};
+	struct cidr range;
 
-	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
-		struct cidr c = {ip_from_v4(ranges[i].address), ranges[i].len};
-
-		if (cidr_contains_ip(&c, ip))
+	for (size_t i = 0; ipam_special_range(i, &range); i++)
+		if (cidr_contains_ip(&range, ip))
 			return true;
-	}
 	return false;
 }
 

@@ -449,6 +449,53 @@ static void hosts_of_the_internet_lose_as_many_as_asked(void **state)
 	}
 }
 
+#define OUTSIDE IP(192, 0, 2, 9)
+
+/* Interface X becomes the uplink, with the simulated internet's default route to it; 198.18.0.0/16
+ * is nowhere. */
+static void put_uplink(struct world *w)
+{
+	uint32_t internet = VPC_INTERNET;
+	struct vpc_entry v = {.local_table = 90};
+
+	put(w, DP_VPCS, &internet, &v);
+	put_route(w, 90, 0, 0, TARGET_ENI, X);
+	put_route(w, 90, IP(198, 18, 0, 0), 16, TARGET_LOCAL, 0);
+	put_eni(w, X, VPC_INTERNET, 9, 0, ENI_INTERNET | ENI_UPLINK);
+	put_eni(w, H, VPC_INTERNET, 9, 0, ENI_SOURCE_DEST_CHECK | ENI_INTERNET | ENI_STAYS);
+	dataplane_bump_generation(w->dp);
+}
+
+static void the_uplink_takes_what_no_simulated_host_has_and_opens_nothing(void **state)
+{
+	struct world *w = *state;
+	struct packet p, reply;
+	unsigned port;
+
+	packet_udp(&p, mac_of(C), router_mac, ip_of(C), 4000, OUTSIDE, 53);
+	assert_drops(w, C, &p, DROP_NO_DESTINATION);
+	put_uplink(w);
+	packet_udp(&p, mac_of(C), router_mac, ip_of(C), 4000, OUTSIDE, 53);
+	assert_passes(w, C, &p);
+	assert_int_equal(packet_src(&p), IP_NAT);
+	port = packet_sport(&p);
+	packet_udp(&reply, mac_of(X), router_mac, OUTSIDE, 53, IP_NAT, port);
+	assert_passes(w, X, &reply);
+	assert_int_equal(packet_dst(&reply), ip_of(C));
+	/* Neither to the gateway nor to an elastic IP whose groups would let it in. */
+	packet_udp(&p, mac_of(X), router_mac, IP(192, 0, 2, 10), 53, IP_NAT, port);
+	assert_drops(w, X, &p, DROP_UPLINK_UNSOLICITED);
+	packet_udp(&p, mac_of(X), router_mac, OUTSIDE, 53, IP_WEB, 53);
+	assert_drops(w, X, &p, DROP_UPLINK_UNSOLICITED);
+	/* Simulated hosts win, and stay. */
+	packet_udp(&p, mac_of(C), router_mac, ip_of(C), 4000, IP_HOST, 53);
+	assert_passes(w, C, &p);
+	packet_udp(&p, mac_of(H), router_mac, IP_HOST, 53, OUTSIDE, 53);
+	assert_drops(w, H, &p, DROP_NO_DESTINATION);
+	packet_udp(&p, mac_of(C), router_mac, ip_of(C), 4000, IP(198, 18, 0, 9), 53);
+	assert_drops(w, C, &p, DROP_NO_DESTINATION);
+}
+
 #define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 
 int main(void)
@@ -456,6 +503,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(udp_checksums_of_zero_keep_their_meaning),
 		WORLD_TEST(hosts_of_the_internet_lose_as_many_as_asked),
+		WORLD_TEST(the_uplink_takes_what_no_simulated_host_has_and_opens_nothing),
 		WORLD_TEST(nat_gateway_lends_address_and_port),
 		WORLD_TEST(nat_keeps_tcp_and_echo_apart_and_right),
 		WORLD_TEST(clients_with_the_same_port_get_different_ones),

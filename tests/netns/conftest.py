@@ -44,10 +44,11 @@ class Daemon:
         self.socket = self.run_dir / "vpcd.sock"
         self.log = self.dir / "vpcd.log"
         self.process = None
+        self.prefix = []  # a command that it is started by, to be in another namespace
         self.ids = {}
 
     def command(self, *args):
-        return [VPCD, "--instance", self.name, "--run-dir", str(self.run_dir),
+        return [*self.prefix, VPCD, "--instance", self.name, "--run-dir", str(self.run_dir),
                 "--state-dir", str(self.state_dir), *args]
 
     def start(self, *args, env=None):

@@ -314,6 +314,56 @@ static void a_prefix_list_in_a_rule_is_a_rule_for_each_entry(void **state)
 	assert_int_equal(rules->n_in, 0);
 }
 
+static uint32_t internet_target(struct fixture *f, const char *destination)
+{
+	const struct item_route *r = item(f, ITEM_ROUTE, SYMBOL_INTERNET, destination);
+
+	return r ? r->target : UINT32_MAX;
+}
+
+static void with_an_uplink(struct fixture *f, const char *allowed)
+{
+	struct plan_uplink u = {.link = "vpcd-x", .mtu = 1400, .n_pools = 1};
+
+	cidr_parse("198.51.100.0/24", &u.pools[0]);
+	if (allowed)
+		cidr_parse(allowed, &u.allowed[u.n_allowed++]);
+	plan_set_uplink(f->plan, &u);
+	plan_full(f->plan, store_model(f->store));
+}
+
+static void an_uplink_is_the_internets_default_route(void **state)
+{
+	struct fixture *f = *state;
+	const struct item_attachment *at;
+
+	assert_int_equal(internet_target(f, "0.0.0.0/0"), TARGET_LOCAL);
+	assert_null(item(f, ITEM_ATTACHMENT, SYMBOL_UPLINK, ""));
+	with_an_uplink(f, NULL);
+	assert_int_equal(internet_target(f, "0.0.0.0/0"), TARGET_ENI);
+	assert_int_equal(internet_target(f, "::/0"), TARGET_LOCAL);
+	assert_int_equal(internet_target(f, "198.51.100.0/24"), TARGET_LOCAL);
+	assert_int_equal(internet_target(f, "203.0.113.0/24"), TARGET_LOCAL);
+	assert_int_equal(internet_target(f, "192.168.0.0/16"), TARGET_LOCAL);
+	assert_int_equal(internet_target(f, "169.254.0.0/16"), TARGET_LOCAL);
+	at = item(f, ITEM_ATTACHMENT, SYMBOL_UPLINK, "");
+	assert_true(at->uplink);
+	assert_int_equal(at->mtu, 1400);
+	assert_int_equal(at->n_routes, 1);
+	assert_int_equal(at->more[at->n_more].len, 24);
+	/* The resolver asks from an address that leads back to this instance. */
+	assert_non_null(item(f, ITEM_ADDRESS, SYMBOL_INTERNET, "198.51.100.0"));
+}
+
+static void an_uplink_may_lead_to_some_addresses_alone(void **state)
+{
+	struct fixture *f = *state;
+
+	with_an_uplink(f, "192.0.2.0/24");
+	assert_int_equal(internet_target(f, "0.0.0.0/0"), TARGET_LOCAL);
+	assert_int_equal(internet_target(f, "192.0.2.0/24"), TARGET_ENI);
+}
+
 #define ITEMS_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -327,6 +377,8 @@ int main(void)
 		ITEMS_TEST(a_gateways_table_leads_to_interfaces_with_a_public_address),
 		ITEMS_TEST(an_interface_holds_all_of_its_addresses),
 		ITEMS_TEST(an_acl_that_allows_both_families_costs_nothing),
+		ITEMS_TEST(an_uplink_is_the_internets_default_route),
+		ITEMS_TEST(an_uplink_may_lead_to_some_addresses_alone),
 		ITEMS_TEST(a_prefix_list_in_a_rule_is_a_rule_for_each_entry),
 	};
 
