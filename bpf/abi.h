@@ -606,7 +606,8 @@ struct trail_hop {
 
 struct trail {
 	/* in */
-	__u32 mode; /* enum trail_mode */
+	__u32 ifindex; /* where the packet is taken to come from, whatever it came by */
+	__u32 mode;    /* enum trail_mode */
 	__u32 n_known;
 	__u32 known[TRAIL_KNOWN]; /* TRAIL_REPLY: interfaces that know the flow when it arrives */
 	struct flow flow;

@@ -212,6 +212,14 @@ static int map_arrays(struct dataplane *dp, const struct eni_bpf *s, struct err 
 	return rc ? rc : map_array(s->maps.drop_watch, &dp->drop_watch, e);
 }
 
+static void only_trace(struct eni_bpf *s)
+{
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, s->obj)
+		bpf_program__set_autoload(p, p == s->progs.eni_trace);
+}
+
 static int open_object(struct dataplane *dp, const struct dataplane_config *cfg, char *log,
 		       struct err *e)
 {
@@ -223,6 +231,8 @@ static int open_object(struct dataplane *dp, const struct dataplane_config *cfg,
 	dp->skeleton = s;
 	set_sizes(s, cfg->max_enis ? cfg->max_enis : DEFAULT_ENIS,
 		  cfg->max_flows ? cfg->max_flows : DEFAULT_FLOWS);
+	if (cfg->only_trace)
+		only_trace(s);
 	return cfg->pin_dir ? pins_set(s->obj, cfg->pin_dir, e) : 0;
 }
 
@@ -410,17 +420,14 @@ struct trail *dataplane_trail(struct dataplane *dp)
 int dataplane_trace(struct dataplane *dp, uint32_t ifindex, const void *frame, size_t len,
 		    struct trace_result *ret, struct err *e)
 {
-	struct __sk_buff in = {.ifindex = ifindex}, out = {0};
+	struct __sk_buff out = {0};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = (uint32_t)len,
-		    .ctx_in = &in, .ctx_size_in = sizeof(in), .ctx_out = &out,
-		    .ctx_size_out = sizeof(out));
+		    .ctx_out = &out, .ctx_size_out = sizeof(out));
 
+	dataplane_trail(dp)->ifindex = ifindex;
 	if (bpf_prog_test_run_opts(dp->trace_prog, &opts))
-		return errno == ENODEV
-			       ? err_sys(e, -errno, "trace: no interface %u in this namespace",
-					 ifindex)
-			       : err_sys(e, -errno, "trace a frame of %zu bytes from interface %u",
-					 len, ifindex);
+		return err_sys(e, -errno, "trace a frame of %zu bytes from interface %u", len,
+			       ifindex);
 	*ret = (struct trace_result){.reason = out.cb[0],
 				     .output_ifindex = out.cb[1],
 				     .flags = out.cb[2],

@@ -18,6 +18,7 @@ struct dataplane_config {
 	const char *pin_dir; /* on a bpffs; made if absent; NULL: nothing is pinned (tests) */
 	uint32_t max_flows;  /* entries of the flow table, both directions; 0: 262144; to 2^26 */
 	uint32_t max_enis;   /* 0: 8192; to 2^20; the other maps are sized from it */
+	bool only_trace;     /* no program but the dry entry point: nothing can be attached */
 };
 
 /* Loads the programs; maps that are pinned under pin_dir/v<ABI_VERSION>/ are taken over with what
@@ -161,8 +162,8 @@ int dataplane_forget_counters(struct dataplane *dp, uint32_t ifindex, struct err
 
 /* What the dry entry point takes for given (write it first), and what it met (read it after). */
 struct trail *dataplane_trail(struct dataplane *dp);
-/* Runs the dry entry point on a frame (Ethernet header on) as if it entered by ifindex; call from a
- * thread in the fabric namespace. Changes nothing. */
+/* Runs the dry entry point on a frame (Ethernet header on) as if it entered by ifindex, of which
+ * the maps alone need to know. Changes nothing. */
 int dataplane_trace(struct dataplane *dp, uint32_t ifindex, const void *frame, size_t len,
 		    struct trace_result *ret, struct err *e);
 

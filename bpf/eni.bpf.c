@@ -369,7 +369,7 @@ int eni_trace(struct __sk_buff *skb)
 
 	if (!w)
 		return TC_ACT_SHOT;
-	trail_begin();
+	trail_begin(w);
 	reason = judge(skb, w, &action);
 	trail_finish(w);
 	skb->cb[0] = reason;

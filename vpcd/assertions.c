@@ -345,8 +345,6 @@ struct json *assertions_judge(const struct trace_env *env, const struct json *qu
 	size_t counts[3] = {0};
 	int rc = t ? question_check(question, e) : err_sys(e, -ENOMEM, "test");
 
-	if (!rc)
-		rc = trace_enter(env, e);
 	if (rc)
 		return NULL;
 	results = json_new_arr();
@@ -358,7 +356,6 @@ struct json *assertions_judge(const struct trace_env *env, const struct json *qu
 		json_append(results, r);
 		j.test++;
 	}
-	trace_leave(env);
 	out = json_new_obj();
 	json_set_num(out, "Passed", (double)counts[0]);
 	json_set_num(out, "Failed", (double)counts[1]);

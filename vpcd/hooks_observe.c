@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * What the API asks of the daemon to show what packets do: captures.
  */
-#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -107,19 +107,9 @@ struct trace_env daemon_trace_env(void *arg)
 	const struct daemon *d = arg;
 
 	return (struct trace_env){.dp = d->dp,
-				  .fabric_fd = -1,
-				  .home_fd = -1,
 				  .names = d->names,
 				  .plan = apply_plan(d->apply),
 				  .model = store_model(d->store)};
-}
-
-static int trace_open(struct daemon *d, struct trace_env *ret, struct err *e)
-{
-	*ret = daemon_trace_env(d);
-	ret->fabric_fd = fabric_fd(d->fabric);
-	ret->home_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	return ret->home_fd < 0 ? err_sys(e, -errno, "trace") : 0;
 }
 
 static int query_members(const struct json *question, struct err *e)
@@ -171,60 +161,40 @@ static int query_read(const struct trace_env *env, const struct json *question,
 static struct json *trace(void *arg, const struct json *question, struct err *e)
 {
 	cleanup_free struct trace *t = calloc(1, sizeof(*t));
+	const struct trace_env env = daemon_trace_env(arg);
 	struct trace_query q = {0};
 	struct trace_end from, to;
-	struct trace_env env;
-	int rc = t ? trace_open(arg, &env, e) : err_sys(e, -ENOMEM, "trace");
+	int rc = t ? query_read(&env, question, &q, &from, &to, e) : err_sys(e, -ENOMEM, "trace");
 
-	if (rc)
-		return NULL;
-	rc = query_read(&env, question, &q, &from, &to, e);
 	if (!rc)
-		rc = trace_enter(&env, e);
-	if (!rc) {
 		rc = trace_run(&env, &q, t, e);
-		trace_leave(&env);
-	}
-	close(env.home_fd);
 	return rc ? NULL : trace_json(&env, &q, t);
 }
 
 static struct json *test(void *arg, const struct json *question, struct err *e)
 {
-	struct json *answer = NULL;
-	struct trace_env env;
+	const struct trace_env env = daemon_trace_env(arg);
 
-	if (!trace_open(arg, &env, e)) {
-		answer = assertions_judge(&env, question, NULL, e);
-		close(env.home_fd);
-	}
-	return answer;
+	return assertions_judge(&env, question, NULL, e);
 }
 
 static struct json *reach(void *arg, const struct json *question, struct err *e)
 {
-	struct json *answer = NULL;
-	struct trace_env env;
+	const struct trace_env env = daemon_trace_env(arg);
 
-	if (!trace_open(arg, &env, e)) {
-		answer = reach_judge(&env, question, e);
-		close(env.home_fd);
-	}
-	return answer;
+	return reach_judge(&env, question, e);
 }
 
 static int test_live(void *arg, const struct json *question, struct err *e)
 {
 	struct daemon *d = arg;
+	const struct trace_env env = daemon_trace_env(d);
 	struct live_tests *live = live_tests_new(d->fabric);
 	struct json *answer = NULL;
-	struct trace_env env;
-	int fd = -1, rc = live ? trace_open(d, &env, e) : err_sys(e, -ENOMEM, "test");
+	int fd = -1, rc = live ? 0 : err_sys(e, -ENOMEM, "test");
 
-	if (!rc) {
+	if (!rc)
 		answer = assertions_judge(&env, question, live, e);
-		close(env.home_fd);
-	}
 	if (!answer) {
 		live_tests_free(live);
 		return e->rc;

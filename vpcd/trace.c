@@ -6,7 +6,6 @@
 #include <linux/ipv6.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,18 +16,6 @@
 #define ETHERNET_LEN 14
 #define IP_DF	     0x4000
 #define FROM_PORT    49152 /* RFC 6335: the first ephemeral one */
-
-int trace_enter(const struct trace_env *env, struct err *e)
-{
-	return setns(env->fabric_fd, CLONE_NEWNET) ? err_sys(e, -errno, "enter the fabric") : 0;
-}
-
-void trace_leave(const struct trace_env *env)
-{
-	/* It cannot fail, and a daemon that stayed in the fabric must not go on. */
-	if (setns(env->home_fd, CLONE_NEWNET))
-		abort();
-}
 
 /* ---- frames ---- */
 

@@ -20,7 +20,6 @@
 /* What a trace reads. */
 struct trace_env {
 	struct dataplane *dp;
-	int fabric_fd, home_fd; /* network namespaces: the fabric's, the thread's own; not owned */
 	const struct names *names;
 	const struct plan *plan;
 	const struct model *model;
@@ -67,13 +66,9 @@ struct trace {
 	bool allowed;			 /* the reply gets back too */
 };
 
-/* Between these two the thread stands in the fabric, where interface indexes are, and calls nothing
- * but trace_run(). */
-int trace_enter(const struct trace_env *env, struct err *e);
-void trace_leave(const struct trace_env *env);
-
 /* Chooses the family of a question that leaves it open, and the echo request of that family. */
 void trace_settle(const struct trace_env *env, struct trace_query *q);
+
 /* 0: *ret tells. -EINVAL: the ends have no address in common, or `from` cannot send. */
 int trace_run(const struct trace_env *env, const struct trace_query *q, struct trace *ret,
 	      struct err *e);

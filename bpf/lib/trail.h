@@ -88,13 +88,15 @@ static __always_inline int trail_knows(__u32 ifindex)
 	return 0;
 }
 
-static __always_inline void trail_begin(void)
+/* The packet's interface is that of the trail: no device needs to have its number. */
+static __always_inline void trail_begin(struct walk *w)
 {
 	struct trail *t = trail_get();
 
 	if (!t)
 		return;
 	t->n = t->reason = 0;
+	w->key.ifindex = t->ifindex;
 }
 
 static __always_inline void trail_finish(const struct walk *w)
