@@ -18,20 +18,12 @@ struct judging {
 	struct trace *trace;
 	size_t traces;
 	size_t test; /* index of the assertion */
+	struct {
+		struct json *failures;
+		size_t pairs, failed;
+	} now; /* of it */
 	struct live_tests *live;
 	bool live_full;
-};
-
-/* One assertion, read. */
-struct assertion {
-	const char *from, *to, *reason;
-	const struct object *via;
-	bool allow;
-	struct trace_service service;
-	struct end_set senders, receivers;
-
-	struct json *out, *failures;
-	size_t pairs, failed;
 };
 
 /* ---- reading ---- */
@@ -105,16 +97,16 @@ static int service_read(const struct json *test, const char *text, size_t *ret_l
 	return 0;
 }
 
-static int assertion_read(const struct judging *j, struct assertion *a, const struct json *test,
-			  struct err *e)
+int assertion_read(const struct trace_env *env, const char *lab, const struct json *test,
+		   struct assertion *a, struct err *e)
 {
-	const struct trace_env *env = j->env;
 	const char *via = member(test, "via");
 	cleanup_free char *to = NULL;
 	bool bracket;
 	size_t len;
 	int rc = members_check(test, e);
 
+	*a = (struct assertion){0};
 	if (!rc)
 		rc = expect_read(a, test, e);
 	if (rc)
@@ -126,12 +118,20 @@ static int assertion_read(const struct judging *j, struct assertion *a, const st
 		return rc;
 	bracket = a->to[0] == '[' && len && a->to[len - 1] == ']';
 	to = strndup(a->to + bracket, len - 2 * bracket);
-	rc = end_set_parse(env->model, env->plan, j->lab, a->from, &a->senders, e);
+	rc = end_set_parse(env->model, env->plan, lab, a->from, &a->senders, e);
 	if (!rc)
-		rc = end_set_parse(env->model, env->plan, j->lab, to ? to : "", &a->receivers, e);
+		rc = end_set_parse(env->model, env->plan, lab, to ? to : "", &a->receivers, e);
 	if (!rc && via)
 		rc = model_resolve(env->model, KIND_NONE, via, NULL, &a->via, e);
+	if (rc)
+		assertion_done(a);
 	return rc;
+}
+
+void assertion_done(struct assertion *a)
+{
+	end_set_done(&a->senders);
+	end_set_done(&a->receivers);
 }
 
 /* ---- judging ---- */
@@ -169,15 +169,15 @@ static const char *verdict_check(const struct judging *j, const struct assertion
 	return "is denied for another reason";
 }
 
-static void failure_add(const struct judging *j, struct assertion *a, const struct trace_query *q,
-			const char *what, const struct err *e)
+static void failure_add(struct judging *j, const struct trace_query *q, const char *what,
+			const struct err *e)
 {
 	const struct trace *t = j->trace;
 	const struct trace_path *refused = t->forward.reason ? &t->forward : &t->back;
 	struct json *f;
 	char text[32];
 
-	if (a->failed++ >= FAILURES_SHOWN)
+	if (j->now.failed++ >= FAILURES_SHOWN)
 		return;
 	f = json_new_obj();
 	json_set_str(f, "From", q->from->name);
@@ -191,7 +191,7 @@ static void failure_add(const struct judging *j, struct assertion *a, const stru
 			json_set_str(f, "Reason", drop_reason_name(refused->reason));
 		}
 	}
-	json_append(a->failures, f);
+	json_append(j->now.failures, f);
 }
 
 static int one_trace(struct judging *j, const struct trace_query *q, struct err *e)
@@ -211,23 +211,23 @@ static bool is_impossible(const struct err *e)
 }
 
 /* Ends without an address in common reach one another by nothing. */
-static void judge_service(struct judging *j, struct assertion *a, struct trace_query *q)
+static void judge_service(struct judging *j, const struct assertion *a, struct trace_query *q)
 {
 	const char *what;
 	struct err e = {0};
 
 	if (one_trace(j, q, &e)) {
 		if (a->allow || !is_impossible(&e))
-			failure_add(j, a, q, NULL, &e);
+			failure_add(j, q, NULL, &e);
 		return;
 	}
 	what = verdict_check(j, a, q);
 	if (what)
-		failure_add(j, a, q, what, NULL);
+		failure_add(j, q, what, NULL);
 }
 
 /* Allowed: something passes. Denied: nothing does. */
-static void judge_any(struct judging *j, struct assertion *a, struct trace_query *q)
+static void judge_any(struct judging *j, const struct assertion *a, struct trace_query *q)
 {
 	struct services all = {0};
 	bool passes = false;
@@ -241,16 +241,16 @@ static void judge_any(struct judging *j, struct assertion *a, struct trace_query
 	}
 	services_done(&all);
 	if (passes && !a->allow)
-		failure_add(j, a, q, "is allowed", NULL);
+		failure_add(j, q, "is allowed", NULL);
 	else if (passes && a->via && !went_via(j->env, &j->trace->forward, a->via))
-		failure_add(j, a, q, "goes another way", NULL);
+		failure_add(j, q, "goes another way", NULL);
 	else if (!passes && a->allow)
-		failure_add(j, a, q, "nothing passes", NULL);
+		failure_add(j, q, "nothing passes", NULL);
 	else if (!passes && a->reason && verdict_check(j, a, q))
-		failure_add(j, a, q, "is denied for another reason", NULL);
+		failure_add(j, q, "is denied for another reason", NULL);
 }
 
-static int judge_pairs(struct judging *j, struct assertion *a, struct err *e)
+static int judge_pairs(struct judging *j, const struct assertion *a, struct err *e)
 {
 	for (size_t s = 0; s < a->senders.n; s++)
 		for (size_t r = 0; r < a->receivers.n; r++) {
@@ -269,13 +269,13 @@ static int judge_pairs(struct judging *j, struct assertion *a, struct err *e)
 				return err_set(e, -ENOSPC, "LimitExceeded", "",
 					       "more than %d traces: make the sets smaller",
 					       ASSERTION_TRACES_MAX);
-			a->pairs++;
+			j->now.pairs++;
 			if (a->service.any)
 				judge_any(j, a, &q);
 			else
 				judge_service(j, a, &q);
 		}
-	if (a->pairs)
+	if (j->now.pairs)
 		return 0;
 	return err_set(e, -ENOENT, "InvalidParameterValue", "",
 		       "there is nobody to ask: from and to are the same one sandbox");
@@ -302,26 +302,29 @@ static void name_set(struct json *out, const struct json *test)
 
 static struct json *judge(struct judging *j, const struct json *test)
 {
-	struct assertion a = {.out = json_new_obj(), .failures = json_new_arr()};
+	struct json *out = json_new_obj();
+	struct assertion a;
 	struct err e = {0};
-	int rc = assertion_read(j, &a, test, &e);
+	int rc = assertion_read(j->env, j->lab, test, &a, &e);
 
-	name_set(a.out, test);
-	if (!rc)
+	j->now.failures = json_new_arr();
+	j->now.pairs = j->now.failed = 0;
+	name_set(out, test);
+	if (!rc) {
 		rc = judge_pairs(j, &a, &e);
-	json_set_str(a.out, "Result", rc ? "error" : a.failed ? "fail" : "pass");
-	json_set_num(a.out, "Pairs", (double)a.pairs);
+		assertion_done(&a);
+	}
+	json_set_str(out, "Result", rc ? "error" : j->now.failed ? "fail" : "pass");
+	json_set_num(out, "Pairs", (double)j->now.pairs);
 	if (rc)
-		json_set_str(a.out, "Message", e.msg);
-	if (a.failed > FAILURES_SHOWN)
-		json_set_num(a.out, "MoreFailures", (double)(a.failed - FAILURES_SHOWN));
-	if (a.failed)
-		json_set(a.out, "Failures", a.failures);
+		json_set_str(out, "Message", e.msg);
+	if (j->now.failed > FAILURES_SHOWN)
+		json_set_num(out, "MoreFailures", (double)(j->now.failed - FAILURES_SHOWN));
+	if (j->now.failed)
+		json_set(out, "Failures", j->now.failures);
 	else
-		json_free(a.failures);
-	end_set_done(&a.senders);
-	end_set_done(&a.receivers);
-	return a.out;
+		json_free(j->now.failures);
+	return out;
 }
 
 static int question_check(const struct json *question, struct err *e)

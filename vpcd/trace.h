@@ -87,6 +87,9 @@ bool trace_went_via(const struct trace_env *env, const struct trace_path *p, con
 /* As REST says it (docs/api.md, POST /v1/trace). */
 struct json *trace_json(const struct trace_env *env, const struct trace_query *q,
 			const struct trace *t);
+/* One hop of it, without what was rewritten there. */
+struct json *trace_hop_json(const struct trace_env *env, const struct trace_leg *leg,
+			    const struct trail_hop *h);
 /* The smallest change that opens the path, as a command; malloc'd; NULL: there is none to name. */
 char *trace_opening(const struct trace_env *env, const struct trace_query *q,
 		    const struct trace *t);

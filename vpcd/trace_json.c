@@ -228,6 +228,32 @@ static bool has_direction(const struct trail_hop *h)
 	       h->kind == TRAIL_NAT_GATEWAY;
 }
 
+static struct json *hop_json(struct context *c, const struct trail_hop *h)
+{
+	struct json *out = json_new_obj();
+
+	put_hop(c, h, out);
+	if (has_direction(h))
+		json_set_str(out, "Direction", h->egress ? "egress" : "ingress");
+	put_rewritten(c, h, out);
+	if (h->reason)
+		json_set_str(out, "Reason", drop_reason_name(h->reason));
+	return out;
+}
+
+struct json *trace_hop_json(const struct trace_env *env, const struct trace_leg *leg,
+			    const struct trail_hop *h)
+{
+	struct context c = {.env = env,
+			    .packet = &leg->in,
+			    .saddr = h->saddr,
+			    .daddr = h->daddr,
+			    .sport = h->sport,
+			    .dport = h->dport};
+
+	return hop_json(&c, h);
+}
+
 static void put_leg(const struct trace_env *env, const struct trace_leg *leg, struct json *hops)
 {
 	const struct item_eni *sender = trace_eni(env, leg->ifindex);
@@ -239,18 +265,8 @@ static void put_leg(const struct trace_env *env, const struct trace_leg *leg, st
 			    .sport = htons(leg->in.sport),
 			    .dport = htons(leg->in.dport)};
 
-	for (size_t i = 0; i < leg->trail.n && i < TRAIL_HOPS; i++) {
-		const struct trail_hop *h = &leg->trail.hops[i];
-		struct json *out = json_new_obj();
-
-		put_hop(&c, h, out);
-		if (has_direction(h))
-			json_set_str(out, "Direction", h->egress ? "egress" : "ingress");
-		put_rewritten(&c, h, out);
-		if (h->reason)
-			json_set_str(out, "Reason", drop_reason_name(h->reason));
-		json_append(hops, out);
-	}
+	for (size_t i = 0; i < leg->trail.n && i < TRAIL_HOPS; i++)
+		json_append(hops, hop_json(&c, &leg->trail.hops[i]));
 }
 
 /* Some reasons are no gate's (too large, nobody there): where the way ends. */
