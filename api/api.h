@@ -60,6 +60,10 @@ struct api_hooks {
 	struct json *(*test)(void *arg, const struct json *question, struct err *e);
 	/* Answers POST /v1/reach. */
 	struct json *(*reach)(void *arg, const struct json *question, struct err *e);
+	/* Answers POST /v1/whatif: what is different in `changed`, the model as the request's
+	 * topology would make it. lab: the topology's. */
+	struct json *(*whatif)(void *arg, const struct model *changed, const char *lab,
+			       const struct json *question, struct err *e);
 	/* test() with real attempts: a non-blocking descriptor to read the answer from, which the
 	 * API closes, or a negative errno. */
 	int (*test_live)(void *arg, const struct json *question, struct err *e);

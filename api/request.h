@@ -126,6 +126,7 @@ void get_labs(struct request *rq);
 void get_events(struct request *rq);
 void get_topology(struct request *rq);
 void post_topology(struct request *rq);
+void post_whatif(struct request *rq);
 void delete_topology(struct request *rq);
 void get_sandboxes(struct request *rq);
 void get_sandbox(struct request *rq);

@@ -30,6 +30,7 @@ static const struct endpoint {
 	{"GET", {"v1", "capture"}, get_capture},
 	{"POST", {"v1", "test"}, post_test},
 	{"POST", {"v1", "reach"}, post_reach},
+	{"POST", {"v1", "whatif"}, post_whatif},
 	{"POST", {"v1", "security-groups", "*", "rules"}, post_rules},
 	{"DELETE", {"v1", "security-groups", "*", "rules"}, delete_rules},
 	{"POST", {"v1", "trace"}, post_trace},

@@ -136,6 +136,57 @@ void post_topology(struct request *rq)
 	faults_done(&faults);
 }
 
+/* The topology is loaded as for a dry run; with the change still open the daemon compares. */
+static void whatif_answer(struct request *rq, const struct txn *t, const char *lab,
+			  const struct plan_steps *steps, const struct json *question)
+{
+	const struct api_hooks *h = &rq->api->cfg.hooks;
+	cleanup_json struct json *answer = NULL;
+	struct err e = {0};
+	struct json *out;
+
+	answer = h->whatif(h->arg, txn_model(t), lab, question, &e);
+	if (!answer)
+		return fail(rq, &e);
+	out = answer_new(lab, steps);
+	json_set(out, "Failed", NULL);
+	json_merge(out, answer);
+	succeed(rq, 200, out);
+}
+
+void post_whatif(struct request *rq)
+{
+	cleanup_json struct json *question = NULL;
+	struct plan_steps steps = {0};
+	struct faults faults = {0};
+	const char *text;
+	char *lab = NULL;
+	struct txn *t;
+
+	if (!body_json(rq, &question))
+		return;
+	text = json_str(json_get(question, "Topology"));
+	if (!text)
+		return fail_with(rq, 400, "MissingParameter",
+				 "Topology is the text of a topology file");
+	if (!rq->api->cfg.hooks.whatif)
+		return fail_with(rq, 501, "UnsupportedOperation", "this daemon forwards nothing");
+	t = change_begin(rq);
+	if (!t)
+		return;
+	if (!topology_load(t, text, strlen(text), query_get(rq, "Lab"), "default",
+			   query_get(rq, "Directory"), &lab, &steps, &faults))
+		whatif_answer(rq, t, lab, &steps, question);
+	else if (faults.n)
+		fail_faults(rq, &faults);
+	else
+		fail_with(rq, 500, "InternalError", "the file could not be loaded");
+	txn_abort(t);
+	free(lab);
+	plan_steps_done(&steps);
+	faults_done(&faults);
+}
+
 static bool lab_exists(const struct model *m, const char *lab)
 {
 	for (int k = KIND_NONE + 1; k < KIND_COUNT; k++)

@@ -11,6 +11,7 @@
 #include "vpcd/daemon.h"
 #include "vpcd/reach.h"
 #include "vpcd/trace.h"
+#include "vpcd/whatif.h"
 
 /* The attachment of a sandbox: its network interface, or for an internet host itself. */
 static const char *attachment_of(const struct model *m, const char *id)
@@ -185,6 +186,18 @@ static struct json *reach(void *arg, const struct json *question, struct err *e)
 	return reach_judge(&env, question, e);
 }
 
+static struct json *whatif(void *arg, const struct model *after, const char *lab,
+			   const struct json *question, struct err *e)
+{
+	struct daemon *d = arg;
+	const struct whatif w = {.before = store_model(d->store),
+				 .after = after,
+				 .max_enis = d->cfg.max_interfaces,
+				 .lab = lab};
+
+	return whatif_judge(&w, question, e);
+}
+
 static int test_live(void *arg, const struct json *question, struct err *e)
 {
 	struct daemon *d = arg;
@@ -206,6 +219,7 @@ static int test_live(void *arg, const struct json *question, struct err *e)
 void daemon_hooks_observe(struct api_hooks *h)
 {
 	h->reach = reach;
+	h->whatif = whatif;
 	h->test_live = test_live;
 	h->test = test;
 	h->trace = trace;
