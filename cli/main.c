@@ -153,6 +153,12 @@ static const struct opt up_opts[] = {
 	{0},
 };
 
+static const struct opt whatif_opts[] = {
+	{"tests", 0, OPT_VALUE, "FILE", "ask the pairs of its Tests alone", "file"},
+	{"all", 0, OPT_FLAG, NULL, "ask every pair, not only those that the change can touch", NULL},
+	{0},
+};
+
 static const struct opt graph_opts[] = {
 	{"format", 0, OPT_VALUE, "FORMAT", "svg, dot, json or text (default)", "svg dot json text"},
 	{"reach", 0, OPT_VALUE, "PORT[/PROTO]", "who may talk to whom on it, not routes", NULL},
@@ -214,6 +220,8 @@ const struct command commands[] = {
 	 "vpcctl trace orders db:5432/tcp", cmd_trace, {trace_opts}, .complete = "sandbox"},
 	{"test", NULL, "[FILE]", "Judge a file's Tests: who may talk to whom; exit 1 if one fails",
 	 "vpcctl test -f examples/functions.json --report tap", cmd_test, {file_opts, report_opts}, .complete = "file"},
+	{"whatif", NULL, "[FILE]", "Say which verdicts a changed file would flip; exit 1 if one does",
+	 "vpcctl whatif -f changed.json", cmd_whatif, {file_opts, whatif_opts, wait_opts}, .complete = "file"},
 	{"graph", NULL, "", "Draw VPCs, subnets, gateways and sandboxes",
 	 "vpcctl graph --format svg > lab.svg", cmd_graph, {graph_opts}, .complete = NULL},
 	/* the rest */

@@ -27,7 +27,7 @@ static void put_failure(const struct json *f, struct buf *out)
 		buf_printf(out, " (%s)", *get(f, "Code") ? get(f, "Code") : get(f, "Reason"));
 }
 
-static void put_failures(const struct json *test, const char *indent, struct buf *out)
+void test_failures_put(const struct json *test, const char *indent, struct buf *out)
 {
 	if (*get(test, "Message"))
 		buf_printf(out, "%s%s\n", indent, get(test, "Message"));
@@ -59,7 +59,7 @@ static void report_table(const struct cli *c, const struct json *answer, struct 
 		if (json_num(json_get(test, "Pairs")) > 1)
 			buf_printf(out, " (%.0f pairs)", json_num(json_get(test, "Pairs")));
 		buf_puts(out, "\n");
-		put_failures(test, "      ", out);
+		test_failures_put(test, "      ", out);
 	}
 	buf_printf(out, "%.0f passed, %.0f failed", json_num(json_get(answer, "Passed")),
 		   json_num(json_get(answer, "Failed")));
@@ -86,7 +86,7 @@ static void report_tap(const struct json *answer, struct buf *out)
 		if (has_passed(test))
 			continue;
 		buf_puts(out, "  ---\n  message: |\n");
-		put_failures(test, "    ", out);
+		test_failures_put(test, "    ", out);
 		buf_puts(out, "  ...\n");
 	}
 }
@@ -130,7 +130,7 @@ static void report_junit(const struct json *answer, const char *suite, struct bu
 			buf_puts(out, "\"/>\n");
 			continue;
 		}
-		put_failures(test, "", &text);
+		test_failures_put(test, "", &text);
 		buf_printf(out, "\">\n<%s>", element);
 		put_xml(out, buf_str(&text));
 		buf_printf(out, "</%s>\n</testcase>\n", element);
@@ -153,8 +153,7 @@ static void report(struct cli *c, const struct json *answer, const char *format,
 
 /* ---- running ---- */
 
-/* The tests of a file: a topology, {"Tests": […]}, or the array alone. */
-static int tests_of(struct cli *c, const struct topology_file *t, struct json **ret)
+int tests_read(struct cli *c, const struct topology_file *t, bool required, struct json **ret)
 {
 	cleanup_json struct json *doc = NULL;
 	struct err e = {0};
@@ -162,6 +161,8 @@ static int tests_of(struct cli *c, const struct topology_file *t, struct json **
 	if (json_parse(t->text, t->len, true, &doc, &e))
 		return cli_fail(c, EXIT_USAGE, "%s: %s", t->files[0].name, e.msg);
 	*ret = json_type(doc) == JSON_ARRAY ? TAKE(doc) : json_detach(doc, "Tests");
+	if (!*ret && !required)
+		return EXIT_DONE;
 	if (json_type(*ret) != JSON_ARRAY) {
 		json_free(*ret);
 		return cli_fail(c, EXIT_USAGE, "%s: no Tests: an array of assertions",
@@ -188,7 +189,7 @@ int tests_run(struct cli *c, const struct topology_file *t)
 		return cli_usage(c, "--report takes table, tap or junit, not %s", format);
 	if (!lab)
 		lab = t->file_lab;
-	r = tests_of(c, t, &tests);
+	r = tests_read(c, t, true, &tests);
 	if (r)
 		return r;
 	json_set(question, "Tests", tests);

@@ -3,35 +3,10 @@
  */
 #include <string.h>
 
+#include "cli/steps.h"
 #include "cli/test_cmd.h"
 #include "lib/buf.h"
 #include "model/topology.h"
-
-/* ---- the plan ---- */
-
-struct plan_counts {
-	unsigned add, change, delete;
-};
-
-static const struct plan_mark {
-	const char *op, *mark, *color;
-	unsigned add, change, delete;
-} marks[] = {
-	{"create", "+", "\033[32m", 1, 0, 0},
-	{"update", "~", "\033[33m", 0, 1, 0},
-	{"replace", "-/+", "\033[31m", 1, 0, 1},
-	{"delete", "-", "\033[31m", 0, 0, 1},
-};
-
-static const struct plan_mark *mark_of(const struct json *step)
-{
-	const char *op = json_str(json_get(step, "Op"));
-
-	for (size_t i = 0; op && i < ARRAY_SIZE(marks); i++)
-		if (!strcmp(op, marks[i].op))
-			return &marks[i];
-	return &marks[1];
-}
 
 static const char *member(const struct json *obj, const char *key)
 {
@@ -40,76 +15,19 @@ static const char *member(const struct json *obj, const char *key)
 	return s ? s : "";
 }
 
-static void step_print(const struct cli *c, const struct json *step)
-{
-	const struct plan_mark *m = mark_of(step);
-	const char *name = member(step, "Name"), *detail = member(step, "Detail");
-
-	printf("%s%3s %s %s%s%s%s%s\n", c->out.color ? m->color : "", m->mark, member(step, "Kind"),
-	       *name ? name : member(step, "Id"), *detail ? " (" : "", detail, *detail ? ")" : "",
-	       c->out.color ? "\033[0m" : "");
-}
-
-static struct plan_counts plan_count(const struct json *steps)
-{
-	struct plan_counts n = {0};
-
-	json_for_each (step, steps) {
-		const struct plan_mark *m = mark_of(step);
-
-		n.add += m->add;
-		n.change += m->change;
-		n.delete += m->delete;
-	}
-	return n;
-}
-
 static struct plan_counts plan_print(const struct cli *c, const struct json *answer)
 {
-	struct plan_counts n = plan_count(json_get(answer, "Steps"));
+	const struct json *steps = json_get(answer, "Steps");
 
 	if (c->out.quiet)
-		return n;
-	if (c->out.format != OUTPUT_TABLE && c->out.format != OUTPUT_WIDE) {
-		output_object(&c->out, answer, "Lab");
-		return n;
-	}
-	json_for_each (step, json_get(answer, "Steps"))
-		step_print(c, step);
-	printf("%u to add, %u to change, %u to delete\n", n.add, n.change, n.delete);
-	fflush(stdout);
-	return n;
+		return steps_count(steps);
+	if (c->out.format == OUTPUT_TABLE || c->out.format == OUTPUT_WIDE)
+		return steps_print(c, steps);
+	output_object(&c->out, answer, "Lab");
+	return steps_count(steps);
 }
 
 /* ---- requests ---- */
-
-/* Every fault of the file on its line; the exit code, or -1 if the answer names none. */
-static int faults_report(struct cli *c, const struct topology_file *t, const struct response *resp)
-{
-	const struct json *errors = json_get(json_get(resp->json, "Error"), "Errors");
-
-	if (!t || !json_len(errors) || c->out.format == OUTPUT_JSON)
-		return -1;
-	json_for_each (fault, errors)
-		topology_fault_print(t, member(fault, "Pointer"), json_num(json_get(fault, "Line")),
-				     json_num(json_get(fault, "Column")), member(fault, "Code"),
-				     member(fault, "Message"));
-	return EXIT_USAGE;
-}
-
-/* What went wrong with a topology request: whatever the daemon refuses of a file is invalid. */
-static int topology_report(struct cli *c, const struct topology_file *t,
-			   const struct response *resp)
-{
-	int r = faults_report(c, t, resp);
-
-	if (r < 0)
-		r = client_report(c, resp);
-	if (t && resp->outcome == CALL_ANSWERED && resp->status >= 400 && resp->status < 500 &&
-	    resp->status != 403)
-		return EXIT_USAGE;
-	return r;
-}
 
 struct progress {
 	struct cli *c;
@@ -263,7 +181,7 @@ static int plan_then_change(struct cli *c, const char *method, const char *path,
 	if (r)
 		return r;
 	/* For programs the answer of the change itself is printed, once. */
-	n = json && !dry ? plan_count(json_get(plan, "Steps")) : plan_print(c, plan);
+	n = json && !dry ? steps_count(json_get(plan, "Steps")) : plan_print(c, plan);
 	if (dry)
 		return EXIT_DONE;
 	if (!confirm(c, &n))

@@ -131,12 +131,8 @@ static char *directory_of(const char *name)
 	return dir ? realpath(dir, NULL) : NULL;
 }
 
-int topology_file_read(struct cli *c, struct topology_file *t)
+static int file_finish(struct cli *c, struct topology_file *t, int r)
 {
-	int r;
-
-	*t = (struct topology_file){0};
-	r = sources_read(c, t);
 	if (!r && sources_merge(t))
 		r = EXIT_USAGE;
 	if (r)
@@ -145,6 +141,18 @@ int topology_file_read(struct cli *c, struct topology_file *t)
 	if (!t->directory)
 		return cli_fail(c, EXIT_USAGE, "%s: no directory", t->files[0].name);
 	return 0;
+}
+
+int topology_file_read(struct cli *c, struct topology_file *t)
+{
+	*t = (struct topology_file){0};
+	return file_finish(c, t, sources_read(c, t));
+}
+
+int topology_file_read_one(struct cli *c, const char *name, struct topology_file *t)
+{
+	*t = (struct topology_file){0};
+	return file_finish(c, t, source_read(c, t, name));
 }
 
 const char *topology_file_lab(const struct cli *c, const struct topology_file *t)
@@ -185,4 +193,36 @@ void topology_fault_print(const struct topology_file *t, const char *pointer, un
 		name = fault_locate(t, *pointer == '/' ? pointer : "", &line, &col);
 	fprintf(stderr, "%s:%u:%u: %s: %s: %s\n", name, line, col, *pointer ? pointer : "/", code,
 		msg);
+}
+
+static const char *text_of(const struct json *obj, const char *key)
+{
+	return json_str(json_get(obj, key)) ?: "";
+}
+
+/* Every fault of the file on its line; the exit code, or -1 if the answer names none. */
+static int faults_report(struct cli *c, const struct topology_file *t, const struct response *resp)
+{
+	const struct json *errors = json_get(json_get(resp->json, "Error"), "Errors");
+
+	if (!t || !json_len(errors) || c->out.format == OUTPUT_JSON)
+		return -1;
+	json_for_each (fault, errors)
+		topology_fault_print(t, text_of(fault, "Pointer"),
+				     json_num(json_get(fault, "Line")),
+				     json_num(json_get(fault, "Column")), text_of(fault, "Code"),
+				     text_of(fault, "Message"));
+	return EXIT_USAGE;
+}
+
+int topology_report(struct cli *c, const struct topology_file *t, const struct response *resp)
+{
+	int r = faults_report(c, t, resp);
+
+	if (r < 0)
+		r = client_report(c, resp);
+	if (t && resp->outcome == CALL_ANSWERED && resp->status >= 400 && resp->status < 500 &&
+	    resp->status != 403)
+		return EXIT_USAGE;
+	return r;
 }

@@ -25,6 +25,8 @@ struct topology_file {
 /* Reads -f FILE… or the arguments, else vpcd.json or vpcd.jsonc here. Several are merged (RFC
  * 7396). Reports failures; returns an exit code. */
 int topology_file_read(struct cli *c, struct topology_file *ret);
+/* The same of one file by name. */
+int topology_file_read_one(struct cli *c, const char *name, struct topology_file *ret);
 void topology_file_done(struct topology_file *t);
 
 /* The lab by --lab or the configuration, else by the file, else by its directory. */
@@ -33,5 +35,9 @@ const char *topology_file_lab(const struct cli *c, const struct topology_file *t
 /* "FILE:LINE:COLUMN: POINTER: CODE: MESSAGE" on stderr. */
 void topology_fault_print(const struct topology_file *t, const char *pointer, unsigned line,
 			  unsigned col, const char *code, const char *msg);
+
+/* What went wrong with a topology request: whatever the daemon refuses of a file is invalid, each
+ * fault on its line. t NULL: there was no file. Returns an exit code. */
+int topology_report(struct cli *c, const struct topology_file *t, const struct response *resp);
 
 #endif

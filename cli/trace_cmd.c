@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * vpcctl trace: what the data plane would do with a packet, as a tree.
  */
+#include "cli/trace_cmd.h"
+
 #include <string.h>
 
 #include "cli/cli.h"
-#include "lib/buf.h"
 
 static const char *get(const struct json *obj, const char *key)
 {
@@ -38,7 +39,7 @@ static void put_rewritten(const struct json *hop, struct buf *out)
 		buf_printf(out, "  destination becomes %s", get(r, "Destination"));
 }
 
-static void put_hop(const struct json *hop, struct buf *out)
+void trace_hop_put(const struct json *hop, struct buf *out)
 {
 	const char *name = get(hop, "Name"), *id = get(hop, "Id");
 
@@ -104,7 +105,7 @@ static void put_path(const struct json *path, const char *title, struct buf *out
 	buf_puts(out, "\n");
 	json_for_each (hop, hops) {
 		buf_puts(out, --left ? "├─ " : "└─ ");
-		put_hop(hop, out);
+		trace_hop_put(hop, out);
 		buf_puts(out, "\n");
 	}
 }

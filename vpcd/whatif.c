@@ -124,8 +124,9 @@ static void results_compare(const struct json *answers[SIDES], struct json *out)
 	json_set(out, "Tests", changed);
 }
 
-static int tests_judge(struct comparison *cmp, const struct json *tests, struct json *out,
-		       struct err *e)
+/* Their results, and the verdicts of their pairs unless those are asked anyway. */
+static int tests_judge(struct comparison *cmp, const struct json *tests, bool pairs,
+		       struct json *out, struct err *e)
 {
 	cleanup_json struct json *question = json_new_obj();
 	struct json *answers[SIDES] = {0};
@@ -143,7 +144,7 @@ static int tests_judge(struct comparison *cmp, const struct json *tests, struct 
 	json_for_each (test, tests) {
 		const char *name = member(json_at(json_get(answers[AFTER], "Tests"), i++), "Name");
 
-		if (!rc)
+		if (!rc && pairs)
 			rc = test_ask(cmp, test, name, e);
 	}
 	for (int side = 0; side < SIDES; side++)
@@ -221,9 +222,10 @@ static int comparison_run(struct comparison *cmp, const struct json *question, s
 {
 	const struct json *tests = json_get(question, "Tests"),
 			  *pairs = json_get(question, "Pairs");
-	int rc = tests ? tests_judge(cmp, tests, out, e) : 0;
+	bool all_pairs = !pairs || json_bool(pairs);
+	int rc = tests ? tests_judge(cmp, tests, !all_pairs, out, e) : 0;
 
-	if (!rc && (!pairs || json_bool(pairs)))
+	if (!rc && all_pairs)
 		rc = pairs_judge(cmp, json_bool(json_get(question, "All")), e);
 	return rc;
 }
