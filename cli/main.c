@@ -155,7 +155,8 @@ static const struct opt up_opts[] = {
 
 static const struct opt whatif_opts[] = {
 	{"tests", 0, OPT_VALUE, "FILE", "ask the pairs of its Tests alone", "file"},
-	{"all", 0, OPT_FLAG, NULL, "ask every pair, not only those that the change can touch", NULL},
+	{"all", 0, OPT_FLAG, NULL, "ask every pair, not only those that the change can touch",
+	 NULL},
 	{0},
 };
 
