@@ -34,7 +34,7 @@ struct daemon {
 
 /* What the API calls in the daemon (hooks.c). */
 struct api_hooks daemon_hooks(struct daemon *d);
-/* What is read to name things in traces: no network namespaces. arg: the daemon. */
+/* What traces read. arg: the daemon. */
 struct trace_env daemon_trace_env(void *arg);
 /* Those of hooks_observe.c: what shows and explains what packets do. */
 void daemon_hooks_observe(struct api_hooks *h);
