@@ -100,6 +100,8 @@ struct dp_config {
 	__u32 group_generation;	 /* group rules: older untracked flows walk again */
 	__u32 service_ifindex;	 /* the service namespace's first foot */
 	__u32 linklocal_packets; /* a second and interface; 0: LINKLOCAL_PACKETS */
+	__u32 flow_log;		 /* epoch of flow_parts; 0: nobody logs */
+	__u32 flow_log_entries;	 /* in flow_parts, since it was set */
 };
 
 /* ---- enis: HASH, interface index -> struct eni ---- */
@@ -393,7 +395,11 @@ enum flow_flags {
 	FLOW_ROUTED = 1024,	 /* leaves the subnet: the router is the frame's sender */
 	FLOW_EGRESS_ONLY = 2048, /* opened through an egress-only internet gateway */
 	FLOW_LOSSY = 4096,	 /* the receiving interface loses packets */
+	/* For flow logs: FIN, SYN, RST and SYN-ACK's ACK as they stand in TCP's header, that were
+	 * seen since the half was accounted last. */
+	FLOW_TCP_SEEN = 0x17 << 16,
 };
+#define FLOW_TCP_SHIFT 16
 
 struct flow {
 	__u32 state; /* enum flow_state, changed by compare-and-swap only */
@@ -412,9 +418,15 @@ struct flow {
 	__u8 reserved[3];
 	__u32 established_timeout, opening_timeout; /* seconds idle, with and without
 						     * FLOW_ESTABLISHED; 0: the protocol's */
-	/* Of packets and bytes, what stands in eni_totals already. */
+	/* Of packets and bytes, what stands in eni_totals already; above FLOW_COUNTED, the number
+	 * of the flow that the entry is: whoever accounts by compare-and-swap meets the same one.
+	 */
 	__u64 accounted_packets, accounted_bytes;
+	__u32 since; /* when it was accounted last, or began; seconds of virtual time */
+	__u32 reserved2;
 };
+#define FLOW_COUNTED   0x00ffffffffffffffull
+#define FLOW_NEXT_LIFE 0x0100000000000000ull
 
 /* eni_totals: HASH, interface index -> what flows that are no more sent from it and to it. What a
  * flow still holds (packets - accounted_packets) is added when its entry goes, or goes to another
@@ -423,6 +435,88 @@ struct eni_totals {
 	__u64 sent_packets, sent_bytes;		/* by the interface */
 	__u64 received_packets, received_bytes; /* by it, from others */
 };
+
+/* ---- flow logs ----
+ *
+ * flow_parts: HASH, struct flow_part_key -> struct flow_part_counts: what the daemon has to log and
+ * cannot read from a flow: packets that were refused, and what halves had carried when another flow
+ * took their entries over. Everything else is asked of the flows themselves (RETIRE_ACCOUNT).
+ * flow_logged: HASH, interface index -> struct flow_log_loss: interfaces that a flow log covers,
+ * and what of theirs found no room in flow_parts.
+ */
+struct flow_part_key {
+	struct flow_key key;	   /* as the sender's interface sees it */
+	__u32 output_ifindex;	   /* the receiver's; 0: refused before it */
+	struct ip128 saddr, daddr; /* as the receiver sees it */
+	__be16 sport, dport;
+	__u32 nat;    /* the gateway on its way; where it was refused there: of that one, and
+		       * output_ifindex is 0 */
+	__u32 flags;  /* FLOW_PART_FLAGS */
+	__u32 reason; /* enum drop_reason; DROP_NONE: forwarded */
+	__u32 epoch;  /* dp_config.flow_log when it was counted */
+};
+#define FLOW_PART_FLAGS (FLOW_REPLY | FLOW_SNAT | FLOW_DNAT | FLOW_ROUTED | FLOW_EGRESS_ONLY)
+#define FLOW_PARTS_MAX	65536
+
+struct flow_part_counts {
+	__u64 packets, bytes;
+	__u64 last_ns;	 /* virtual time of the last packet; 0: not known */
+	__u32 since;	 /* virtual time from which on, in seconds */
+	__u32 tcp_flags; /* of all of them */
+};
+
+struct flow_part {
+	struct flow_part_key of;
+	__u32 reserved;
+	struct flow_part_counts n; /* no packets: nothing to log */
+};
+
+struct flow_log_loss {
+	__u64 packets, bytes;
+};
+
+/* At whose interface a refusal is logged. What cannot be told by addresses and ports, what went to
+ * services that AWS does not log either, and what got lost for other reasons is not. */
+enum refusal_side { REFUSED_NOWHERE, REFUSED_AT_SENDER, REFUSED_AT_RECEIVER };
+
+static inline enum refusal_side refusal_side(enum drop_reason r)
+{
+	switch (r) {
+	case DROP_DEST_CHECK:
+	case DROP_ACL_INGRESS:
+	case DROP_SG_INGRESS:
+		return REFUSED_AT_RECEIVER;
+	case DROP_SOURCE_ADDRESS:
+	case DROP_SG_EGRESS:
+	case DROP_ACL_EGRESS:
+	case DROP_NO_ROUTE:
+	case DROP_BLACKHOLE:
+	case DROP_LOOP:
+	case DROP_NO_DESTINATION:
+	case DROP_PEERING_SOURCE:
+	case DROP_PEERING_DESTINATION:
+	case DROP_EIGW_UNSOLICITED:
+	case DROP_IGW_NO_PUBLIC_IP:
+	case DROP_IGW_PRIVATE_DESTINATION:
+	case DROP_IGW_PRIVATE_SOURCE:
+	case DROP_IGW_VPC_DESTINATION:
+	case DROP_IGW_UNASSOCIATED:
+	case DROP_NAT_UNSOLICITED:
+	case DROP_NAT_PROTOCOL:
+	case DROP_NAT_PORTS:
+	case DROP_NAT_STATE:
+	case DROP_NAT_FRAGMENT:
+	case DROP_NAT_IDLE:
+	case DROP_MTU:
+	case DROP_FLOW_RACE:
+	case DROP_FLOW_TABLE_FULL:
+	case DROP_CONNTRACK_ALLOWANCE:
+	case DROP_FLOW_PATH:
+		return REFUSED_AT_SENDER;
+	default:
+		return REFUSED_NOWHERE;
+	}
+}
 
 /* Idle time-outs, seconds of virtual time (SEMANTICS.md, Tracking; NAT gateways: 350 s). */
 #define TIMEOUT_TCP_ESTABLISHED 432000
@@ -469,6 +563,7 @@ enum retire_what {
 	RETIRE_EXPIRED, /* or CLOSED */
 	RETIRE_LIVE,	/* in any case */
 	RETIRE_DELETE,	/* what is DEAD still */
+	RETIRE_ACCOUNT, /* nothing ends: what the half carried is moved to the totals */
 };
 
 struct retire_args { /* context of flows_retire */
@@ -481,6 +576,8 @@ struct retire_entry {
 	__u32 what;	 /* enum retire_what */
 	__u32 timed_out; /* out: a flow that was idle, not closed, ended here */
 	__u32 deleted;	 /* out: halves */
+	__u32 reserved[2];
+	struct flow_part parts[2]; /* out: what was moved to the totals, of it and its mate */
 };
 
 struct correct_args { /* context of flows_correct: eni_flows[ifindex].open += delta */

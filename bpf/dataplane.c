@@ -53,6 +53,8 @@ static void set_sizes(struct eni_bpf *s, uint32_t enis, uint32_t flows)
 		{s->maps.nat_stats, enis / 8 + 64},
 		{s->maps.nat_ports, NAT_CROWDED},
 		{s->maps.flows, flows},
+		{s->maps.flow_parts, FLOW_PARTS_MAX},
+		{s->maps.flow_logged, enis + enis / 8 + 128},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
@@ -182,6 +184,11 @@ static void take_maps(struct dataplane *dp, const struct eni_bpf *s)
 					  sizeof(uint32_t), sizeof(struct eni_totals)};
 	dp->eni_flows = (struct map_ref){bpf_map__fd(s->maps.eni_flows), "eni_flows",
 					 sizeof(uint32_t), sizeof(struct eni_flows)};
+	dp->flow_parts =
+		(struct map_ref){bpf_map__fd(s->maps.flow_parts), "flow_parts",
+				 sizeof(struct flow_part_key), sizeof(struct flow_part_counts)};
+	dp->flow_logged = (struct map_ref){bpf_map__fd(s->maps.flow_logged), "flow_logged",
+					   sizeof(uint32_t), sizeof(struct flow_log_loss)};
 	dp->rule_hits = (struct map_ref){bpf_map__fd(s->maps.rule_hits), "rule_hits",
 					 sizeof(uint32_t), cpus * sizeof(uint64_t)};
 	dp->drop_events = bpf_map__fd(s->maps.drop_events);

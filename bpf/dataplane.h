@@ -97,6 +97,7 @@ struct flow_stats {	    /* of one slice; entries: halves of flows */
 	uint64_t live;	    /* halves that are neither closed nor expired */
 	uint64_t collected; /* halves deleted */
 	uint64_t timed_out; /* flows that ended idle rather than closed */
+	bool end;	    /* the slice ended at the table's end */
 };
 /* One bounded slice of collection: looks at about `budget` entries from where the last slice ended,
  * marks expired and closed pairs DEAD, deletes those whose grace period is over. At the table's end
@@ -119,6 +120,40 @@ int dataplane_eni_flows_each(struct dataplane *dp,
  * was opened or closed meanwhile; *ret_fixed (may be NULL): at how many interfaces. Part of the
  * audit: programs count exactly, but not across a crash between two of their steps. */
 int dataplane_recount_flows(struct dataplane *dp, uint32_t *ret_fixed, struct err *e);
+
+/* ---- flow logs: flow_log.c ---- */
+
+/* What a flow carried, or packets that were refused, from p->n.since on. Each is told once. */
+typedef void dataplane_part_fn(void *arg, const struct flow_part *p);
+
+/* Has fn told what flows carried whenever that is moved to the totals: when collection or an end
+ * takes an entry, and, where wanted() says so of one of its interfaces, when collection meets a
+ * flow that was accounted last before the virtual second `due` (dataplane_flow_log_due). fn NULL:
+ * nobody logs; the programs keep nothing then. */
+void dataplane_flow_log(struct dataplane *dp, dataplane_part_fn *fn,
+			bool (*wanted)(void *arg, uint32_t ifindex), void *arg);
+void dataplane_flow_log_due(struct dataplane *dp, uint32_t due);
+
+/* Which interfaces' (and NAT gateways') packets the programs keep for the log where a flow does
+ * not: those that were refused, those of an entry that another flow took over. */
+int dataplane_flow_log_add(struct dataplane *dp, uint32_t ifindex, struct err *e);
+int dataplane_flow_log_remove(struct dataplane *dp, uint32_t ifindex, struct err *e);
+/* What found no room, ever. Zeros for one that is not there. */
+int dataplane_flow_log_loss(struct dataplane *dp, uint32_t ifindex, struct flow_log_loss *ret,
+			    struct err *e);
+
+/* Interfaces that an earlier daemon added. */
+int dataplane_flow_log_each(struct dataplane *dp,
+			    int (*fn)(void *arg, uint32_t ifindex, const struct flow_log_loss *l),
+			    void *arg, struct err *e);
+
+/* Programs keep such packets in a new place from now on; those of before may be told GRACE later,
+ * when no program can write there any more. */
+void dataplane_flow_log_turn(struct dataplane *dp);
+/* Since the last turn, of FLOW_PARTS_MAX. */
+uint32_t dataplane_flow_log_entries(const struct dataplane *dp);
+/* Tells what was kept before the last turn. -EAGAIN: too early. */
+int dataplane_flow_log_tell(struct dataplane *dp, struct err *e);
 
 /* ---- counters ---- */
 

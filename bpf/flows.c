@@ -7,8 +7,6 @@
 
 #include "bpf/private.h"
 
-#define GRACE_NS 200000000ull /* no program runs that long */
-
 struct flow_walk {
 	int (*fn)(void *arg, const struct flow_key *k, const struct flow *f);
 	void *arg;
@@ -49,6 +47,8 @@ static int retire_flush(struct retiring *r, struct err *e)
 	for (uint32_t i = 0; i < r->n; i++) {
 		r->timed_out += v[i].timed_out;
 		r->deleted += v[i].deleted;
+		flow_log_part(r->dp, &v[i].parts[0]);
+		flow_log_part(r->dp, &v[i].parts[1]);
 	}
 	r->n = 0;
 	return 0;
@@ -103,7 +103,7 @@ int dataplane_end_flows(struct dataplane *dp, uint32_t ifindex, struct err *e)
 
 /* ---- collecting ---- */
 
-static uint64_t kernel_now(void)
+uint64_t kernel_now(void)
 {
 	struct timespec ts;
 
@@ -125,12 +125,14 @@ static int collect_slice(struct retiring *r, const struct map_reader *slice, str
 			rc = retire_add(r, &k[i], RETIRE_DELETE, e);
 		else if (f[i].state == FLOW_CLOSED)
 			rc = retire_add(r, &k[i], RETIRE_EXPIRED, e);
-		else if (f[i].state != FLOW_LIVE)
-			continue;
-		else if (f[i].last_seen_ns + flow_timeout(&k[i], &f[i]) <= r->now)
+		else if (f[i].state == FLOW_LIVE &&
+			 f[i].last_seen_ns + flow_timeout(&k[i], &f[i]) <= r->now)
 			rc = retire_add(r, &k[i], RETIRE_EXPIRED, e);
-		else
-			st->live++;
+		else {
+			st->live += f[i].state == FLOW_LIVE;
+			if (flow_log_wants(r->dp, &k[i], &f[i]))
+				rc = retire_add(r, &k[i], RETIRE_ACCOUNT, e);
+		}
 	st->entries += slice->n;
 	return rc;
 }
@@ -152,6 +154,7 @@ int dataplane_collect(struct dataplane *dp, size_t budget, struct flow_stats *re
 		rc = retire_flush(&r, e);
 	ret->timed_out = r.timed_out;
 	ret->collected = r.deleted;
+	ret->end = end == 1;
 	return rc;
 }
 
@@ -183,8 +186,8 @@ static int totals_of_entry(void *arg, const void *key, const void *value)
 	const struct totals_walk *w = arg;
 	const struct flow_key *k = key;
 	const struct flow *f = value;
-	uint64_t packets = f->packets - f->accounted_packets;
-	uint64_t bytes = f->bytes - f->accounted_bytes;
+	uint64_t packets = f->packets - (f->accounted_packets & FLOW_COUNTED);
+	uint64_t bytes = f->bytes - (f->accounted_bytes & FLOW_COUNTED);
 	int rc;
 
 	if (!packets && !bytes)

@@ -50,6 +50,19 @@ int map_walk(const struct map_ref *m, int (*fn)(void *arg, const void *key, cons
 /* Has every map that outlives the daemon pinned, or taken over where it is pinned already. */
 int pins_set(struct bpf_object *object, const char *dir, struct err *e);
 
+/* ---- flows.c ---- */
+
+#define GRACE_NS 200000000ull /* no program runs that long */
+
+uint64_t kernel_now(void);
+
+/* ---- flow_log.c ---- */
+
+/* Is it time to account for that half, for a log's sake? */
+bool flow_log_wants(const struct dataplane *dp, const struct flow_key *k, const struct flow *f);
+/* Tells the log; a part without packets is none. */
+void flow_log_part(const struct dataplane *dp, const struct flow_part *p);
+
 /* ---- dataplane.c ---- */
 
 /* An array that is mapped into the daemon. */
@@ -62,7 +75,7 @@ struct dataplane {
 	void *skeleton; /* struct eni_bpf of eni.skel.h */
 	struct map_ref maps[DP_MAP_COUNT];
 	struct map_ref eni_totals, flows, drops, nat_stats, rule_hits, fragments, eni_flows,
-		linklocal;
+		linklocal, flow_parts, flow_logged;
 	int eni_prog, trace_prog, retire_prog, correct_prog;
 	struct mapped config, group_rules, acl_rules, retire, trail, drop_watch;
 	int drop_events; /* the ring buffer's descriptor */
@@ -72,6 +85,13 @@ struct dataplane {
 	bool checks_checksum_start;
 	int n_cpus;
 	struct map_reader collector;
+	struct flow_log_reader {
+		dataplane_part_fn *fn; /* NULL: nobody logs */
+		void *arg;
+		bool (*wanted)(void *arg, uint32_t ifindex);
+		uint32_t due;	 /* virtual second: what was accounted before that is accounted */
+		uint64_t turned; /* kernel time of the last turn */
+	} log;
 };
 
 #endif

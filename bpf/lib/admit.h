@@ -93,6 +93,7 @@ static __always_inline void forward_fill(struct walk *w, const struct dp_config 
 	/* A claimed entry has nothing to account for; flow_publish() says what it has. */
 	f->packets = f->accounted_packets = 1;
 	f->bytes = f->accounted_bytes = w->bytes;
+	f->since = w->now / NS_PER_SECOND;
 	f->saddr = w->at.saddr;
 	f->daddr = w->at.daddr;
 	f->sport = w->at.sport;
@@ -113,6 +114,7 @@ static __always_inline void forward_fill(struct walk *w, const struct dp_config 
 		f->flags |= FLOW_SEEN_FIN;
 	if (w->key.protocol == IPPROTO_TCP && (w->is.tcp_flags & TCP_RST))
 		f->flags |= FLOW_SEEN_RST | FLOW_CLOSING;
+	f->flags |= tcp_flags_told(w);
 	timeouts_fill(w);
 }
 
@@ -295,7 +297,7 @@ static __always_inline __u32 tracked_flags(__u32 walked, __u32 reply)
  * its age and its translation. Whoever receives it gets a half to answer by. */
 static __always_inline int readmit(struct walk *w, struct flow *f, const struct dp_config *cfg)
 {
-	__u32 flags = *(volatile __u32 *)&f->flags;
+	__u32 flags = *(volatile __u32 *)&f->flags & ~FLOW_TCP_SEEN;
 	/* What its own gate said when it was asked first stays. */
 	const __u32 own = flags & FLOW_REPLY ? FLOW_TRACKED_IN : FLOW_TRACKED_OUT;
 	const __u32 paths =

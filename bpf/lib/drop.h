@@ -5,7 +5,7 @@
 #ifndef VPCD_BPF_LIB_DROP_H
 #define VPCD_BPF_LIB_DROP_H
 
-#include "bpf/lib/walk.h"
+#include "bpf/lib/account.h"
 
 static __noinline void count_drop(__u32 ifindex, __u32 reason, __u32 len)
 {
@@ -80,6 +80,7 @@ static __always_inline void packet_dropped(struct __sk_buff *skb, struct walk *w
 	const struct drop_watch *watch = drop_watch_get();
 
 	count_drop(w->key.ifindex, reason, len);
+	refusal_log(reason);
 	if (watch && *(volatile const __u32 *)&watch->snaplen)
 		drop_show(skb, w, reason);
 }

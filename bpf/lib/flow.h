@@ -8,6 +8,7 @@
 #ifndef VPCD_BPF_LIB_FLOW_H
 #define VPCD_BPF_LIB_FLOW_H
 
+#include "bpf/lib/account.h"
 #include "bpf/lib/nat_stats.h"
 #include "bpf/lib/parse.h"
 
@@ -200,45 +201,6 @@ static __always_inline void flow_set_state(const struct flow_key *k, __u32 from,
 		flow_swap(f, from, to);
 }
 
-/* ---- accounts ---- */
-
-static __always_inline struct eni_totals *totals_of(__u32 ifindex)
-{
-	struct eni_totals *t = bpf_map_lookup_elem(&eni_totals, &ifindex), zero = {};
-
-	/* What is left of a detached interface's flows does not bring its counts back. */
-	if (t || !bpf_map_lookup_elem(&enis, &ifindex))
-		return t;
-	bpf_map_update_elem(&eni_totals, &ifindex, &zero, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&eni_totals, &ifindex);
-}
-
-/* Moves what a half counted since the last time to the totals of its two interfaces. */
-static __noinline void flow_account(const struct flow_key *k, struct flow *f)
-{
-	__u64 packets = *(volatile __u64 *)&f->packets, bytes = *(volatile __u64 *)&f->bytes;
-	__u32 from = k->ifindex, to = f->output_ifindex;
-	struct eni_totals *t;
-
-	/* An exchange, so that of two who account at once each takes its part. */
-	packets -= __sync_lock_test_and_set(&f->accounted_packets, packets);
-	bytes -= __sync_lock_test_and_set(&f->accounted_bytes, bytes);
-	if (!packets && !bytes)
-		return;
-	t = totals_of(from);
-	if (t) {
-		__sync_fetch_and_add(&t->sent_packets, packets);
-		__sync_fetch_and_add(&t->sent_bytes, bytes);
-	}
-	t = totals_of(to);
-	if (t) {
-		__sync_fetch_and_add(&t->received_packets, packets);
-		__sync_fetch_and_add(&t->received_bytes, bytes);
-	}
-}
-
-enum publish { PUBLISH_NEW, PUBLISH_AGAIN /* its counts go on */ };
-
 /* Fills a claimed entry and lets it forward. */
 static __noinline void flow_publish(const struct flow_key *k, const struct flow *v,
 				    enum publish what)
@@ -247,12 +209,12 @@ static __noinline void flow_publish(const struct flow_key *k, const struct flow 
 
 	if (!f)
 		return;
-	flow_account(k, f); /* what it was before */
+	flow_account(k, f, what); /* what it was before */
 	if (what == PUBLISH_NEW) {
-		f->accounted_packets = f->accounted_bytes = 0;
 		f->packets = v->packets;
 		f->bytes = v->bytes;
 	}
+	f->since = v->since;
 	f->generation = v->generation;
 	f->last_seen_ns = v->last_seen_ns;
 	f->saddr = v->saddr;
@@ -321,13 +283,15 @@ static __always_inline int flow_advance(const struct walk *w, const struct flow_
 {
 	__u32 flags = f->flags;
 
-	if (w->key.protocol == IPPROTO_TCP) {
-		if (w->is.tcp_flags & 4) {
+	if (w->key.protocol == IPPROTO_TCP && (w->is.tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST))) {
+		if (tcp_flags_told(w) & ~flags)
+			__sync_fetch_and_or(&f->flags, tcp_flags_told(w));
+		if (w->is.tcp_flags & TCP_RST) {
 			__sync_fetch_and_or(&f->flags, FLOW_SEEN_RST);
 			both_flags(k, f, FLOW_CLOSING);
 			return 0;
 		}
-		if ((w->is.tcp_flags & 1) && !(flags & FLOW_SEEN_FIN))
+		if ((w->is.tcp_flags & TCP_FIN) && !(flags & FLOW_SEEN_FIN))
 			flow_saw_fin(k, f);
 	}
 	if ((flags & FLOW_ESTABLISHED) || !(flags & FLOW_REPLY))

@@ -63,6 +63,17 @@ static __always_inline int parse_ethernet(struct __sk_buff *skb, struct walk *w,
 	return DROP_NONE;
 }
 
+/* Of a TCP segment's flags those that flow logs tell, as flags of its flow: FIN, SYN, RST, and ACK
+ * where it stands with SYN (VPC User Guide, "Flow log records", tcp-flags). */
+static __always_inline __u32 tcp_flags_told(const struct walk *w)
+{
+	__u32 told = w->is.tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST);
+
+	if (told & TCP_SYN)
+		told |= w->is.tcp_flags & TCP_ACK;
+	return told << FLOW_TCP_SHIFT;
+}
+
 static __always_inline int is_icmp(const struct flow_key *k)
 {
 	return k->protocol == (k->family == AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);

@@ -117,6 +117,7 @@ struct walk {
 	struct rule_port_key port_key;
 	struct route_key route_key;
 	struct addr_key holder_key;
+	struct flow_part part;
 };
 
 struct {
