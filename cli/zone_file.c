@@ -23,6 +23,7 @@ struct reader {
 	struct place *places;
 	ldns_rdf *origin; /* of the zone; NULL: not known yet */
 	unsigned line;
+	bool is_signed;
 	struct err *e;
 };
 
@@ -66,7 +67,10 @@ static char *data_of(const ldns_rr *rr)
 
 	for (size_t i = 0; i < ldns_rr_rd_count(rr); i++) {
 		cleanup_free char *text = ldns_rdf2str(ldns_rr_rdf(rr, i));
+		size_t n = text ? strlen(text) : 0;
 
+		if (n && text[n - 1] == ' ') /* a list of types ends so */
+			text[n - 1] = 0;
 		buf_printf(&b, "%s%s", i ? " " : "", text ? text : "");
 	}
 	return buf_take(&b);
@@ -113,22 +117,37 @@ static void set_add(struct zone_set *s, uint32_t ttl, const char *data)
 	json_append(values, json_new_str(data));
 }
 
-static bool is_the_zones_own(const char *name, ldns_rr_type type)
-{
-	return !strcmp(name, "@") && (type == LDNS_RR_TYPE_SOA || type == LDNS_RR_TYPE_NS);
-}
-
 static bool is_served(ldns_rr_type type)
 {
 	static const ldns_rr_type served[] = {
-		LDNS_RR_TYPE_A,	  LDNS_RR_TYPE_AAAA, LDNS_RR_TYPE_CNAME,
-		LDNS_RR_TYPE_TXT, LDNS_RR_TYPE_MX,   LDNS_RR_TYPE_NS,
-		LDNS_RR_TYPE_SRV, LDNS_RR_TYPE_PTR,  LDNS_RR_TYPE_CAA};
+		LDNS_RR_TYPE_A,	    LDNS_RR_TYPE_AAAA, LDNS_RR_TYPE_CNAME, LDNS_RR_TYPE_TXT,
+		LDNS_RR_TYPE_MX,    LDNS_RR_TYPE_NS,   LDNS_RR_TYPE_SRV,   LDNS_RR_TYPE_PTR,
+		LDNS_RR_TYPE_CAA,   LDNS_RR_TYPE_SOA,  LDNS_RR_TYPE_DS,	   LDNS_RR_TYPE_DNSKEY,
+		LDNS_RR_TYPE_RRSIG, LDNS_RR_TYPE_NSEC, LDNS_RR_TYPE_NSEC3, LDNS_RR_TYPE_NSEC3PARAM};
 
-	for (size_t i = 0; i < ARRAY_SIZE(served); i++)
+	for (size_t i = 0; i < sizeof(served) / sizeof(served[0]); i++)
 		if (served[i] == type)
 			return true;
 	return false;
+}
+
+/* A zone has an SOA record and name servers of its own, unless they are signed. */
+static void leave_out_own(struct reader *r)
+{
+	struct zone_file *z = r->out;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < z->n && !r->is_signed; i++) {
+		const char *type = json_str(json_get(z->v[i].spec, "Type"));
+
+		if (!strcmp(json_str(json_get(z->v[i].spec, "RecordName")), "@") &&
+		    (!strcmp(type, "SOA") || !strcmp(type, "NS"))) {
+			json_free(z->v[i].spec);
+		} else {
+			z->v[kept++] = z->v[i];
+		}
+	}
+	z->n = r->is_signed ? z->n : kept;
 }
 
 static int record_add(struct reader *r, const ldns_rr *rr)
@@ -146,13 +165,13 @@ static int record_add(struct reader *r, const ldns_rr *rr)
 
 		return refuse(r, "the name lies outside the zone", owner);
 	}
-	if (is_the_zones_own(name, ldns_rr_get_type(rr))) {
-		r->out->left_out++;
-		return 0;
-	}
+	r->is_signed |= ldns_rr_get_type(rr) == LDNS_RR_TYPE_DNSKEY;
 	if (!is_served(ldns_rr_get_type(rr)))
-		return refuse(r, "A, AAAA, CNAME, TXT, MX, NS, SRV, PTR and CAA are served, not",
-			      type);
+		return refuse(
+			r,
+			"A, AAAA, CNAME, TXT, MX, NS, SRV, PTR, CAA and signed zones' types are "
+			"served, not",
+			type);
 	data = data_of(rr);
 	set_add(set_get(r, name, type), ldns_rr_ttl(rr), data);
 	return 0;
@@ -196,6 +215,7 @@ int zone_file_read(FILE *f, const char *origin, struct zone_file *ret, unsigned 
 
 	*ret = (struct zone_file){.origin = origin ? strdup(origin) : NULL};
 	rc = read_all(&r, f);
+	leave_out_own(&r);
 	*ret_line = r.line;
 	HASH_ITER (hh, r.places, p, tmp) {
 		HASH_DEL(r.places, p);

@@ -18,10 +18,10 @@ struct zone_file {
 	char *origin; /* without a final dot */
 	size_t n, cap;
 	struct zone_set *v; /* in the order of the file */
-	unsigned left_out;  /* SOA and apex NS records: a hosted zone has its own */
 };
 
-/* origin NULL: the file's $ORIGIN before its first record, or the owner of its SOA. On failure
+/* SOA and NS records of the apex are left out, unless the file is signed: a hosted zone has its
+ * own. origin NULL: the file's $ORIGIN before its first record, or the owner of its SOA. On failure
  * *ret_line is the line at fault, 0: the file as a whole. */
 int zone_file_read(FILE *f, const char *origin, struct zone_file *ret, unsigned *ret_line,
 		   struct err *e);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dns/answer.h"
+#include "dns/denial.h"
 
 #define CNAMES_MAX 16 /* a longer chain is taken for a loop */
 
@@ -19,6 +20,10 @@ struct answer {
 	const struct dns_rule *rule; /* of the place outside */
 	bool outside;		     /* the chain has left the view's zones */
 	bool varies;
+	bool signed_too; /* DO, and some zone of the view is signed */
+	enum dns_security security;
+	struct dns_name expanded; /* the first name that a wildcard stood for; len 0: none */
+	struct dns_found expanded_in;
 	unsigned cnames;
 };
 
@@ -30,23 +35,61 @@ size_t dns_answer_error(const struct dns_query *q, enum dns_rcode rcode, uint8_t
 	return dns_reply_end(&r, DNS_RA, rcode);
 }
 
-static bool add_records(struct answer *a, const struct dns_rrset *s)
+static bool add_records(struct answer *a, enum dns_section section, const struct dns_name *owner,
+			const struct dns_rrset *s)
 {
 	for (const struct dns_record *r = s->records; r; r = r->next) {
-		struct dns_rr rr = {&a->name, s->type, s->ttl, r->rdata, r->rdlen};
+		struct dns_rr rr = {owner, s->type, s->ttl, r->rdata, r->rdlen};
 
-		if (!dns_reply_add(&a->reply, DNS_ANSWER, &rr))
+		if (!dns_reply_add(&a->reply, section, &rr))
 			return false;
 	}
 	return true;
 }
 
-static void add_rrset(struct answer *a, const struct dns_rrset *s)
+/* Signatures are part of an answer for those who ask (RFC 4035 section 3.1.1). Theirs is the TTL of
+ * what they cover. */
+static bool add_signatures(struct answer *a, enum dns_section section, const struct dns_name *owner,
+			   const struct dns_node *node, uint16_t covered, uint32_t ttl)
+{
+	const struct dns_rrset *s = a->signed_too ? dns_node_rrset(node, DNS_RRSIG) : NULL;
+
+	for (const struct dns_record *r = s ? s->records : NULL; r; r = r->next) {
+		struct dns_rr rr = {owner, DNS_RRSIG, ttl, r->rdata, r->rdlen};
+
+		if (r->rdlen > 2 && (r->rdata[0] << 8 | r->rdata[1]) == covered &&
+		    !dns_reply_add(&a->reply, section, &rr))
+			return false;
+	}
+	return true;
+}
+
+/* A set of the node, and what signs it: all of it or, with TC, nothing. */
+static void add_set(struct answer *a, enum dns_section section, const struct dns_name *owner,
+		    const struct dns_node *node, const struct dns_rrset *s)
 {
 	struct dns_reply mark = dns_reply_mark(&a->reply);
 
-	if (!add_records(a, s))
+	if (!add_records(a, section, owner, s) ||
+	    !add_signatures(a, section, owner, node, s->type, s->ttl))
 		dns_reply_cut(&a->reply, &mark);
+}
+
+static void prove(struct answer *a, const struct dns_found *f, enum dns_proof what)
+{
+	const struct dns_node *nodes[DNS_PROOF_MAX];
+	size_t n = 0;
+
+	if (a->signed_too)
+		n = dns_denial_prove(dns_view_denial(a->view), f, &a->name, what, nodes);
+	for (size_t i = 0; i < n; i++) {
+		const struct dns_rrset *s = dns_node_rrset(nodes[i], DNS_NSEC);
+		struct dns_name owner = dns_node_name(nodes[i]);
+
+		if (!s)
+			s = dns_node_rrset(nodes[i], DNS_NSEC3);
+		add_set(a, DNS_AUTHORITY, &owner, nodes[i], s);
+	}
 }
 
 /* ---- routing policies ---- */
@@ -95,7 +138,7 @@ static void add_multivalue(struct answer *a, const struct dns_rrset *first)
 			continue;
 		want--;
 		one.ttl = ttl;
-		if (add_records(a, &one))
+		if (add_records(a, DNS_ANSWER, &a->name, &one))
 			continue;
 		dns_reply_cut(&a->reply, &mark);
 		return;
@@ -120,13 +163,18 @@ static void add_one(struct answer *a, enum dns_section section, const struct dns
 }
 
 /* RFC 2308 section 3 */
-static void add_negative(struct answer *a, const struct dns_found *f)
+static void add_negative(struct answer *a, const struct dns_found *f, enum dns_proof what)
 {
+	struct dns_reply mark = dns_reply_mark(&a->reply);
 	struct dns_soa soa;
 
 	dns_zone_soa(f, &soa);
-	add_one(a, DNS_AUTHORITY,
-		&(struct dns_rr){&f->origin, DNS_SOA, soa.negative_ttl, soa.rdata, soa.rdlen});
+	if (!dns_reply_add(&a->reply, DNS_AUTHORITY,
+			   &(struct dns_rr){&f->origin, DNS_SOA, soa.negative_ttl, soa.rdata,
+					    soa.rdlen}) ||
+	    !add_signatures(a, DNS_AUTHORITY, &f->origin, f->zone, DNS_SOA, soa.negative_ttl))
+		dns_reply_cut(&a->reply, &mark);
+	prove(a, f, what);
 }
 
 /* RFC 8482 section 4.2, for names of which we hold nothing. */
@@ -149,16 +197,20 @@ static void follow(struct answer *a, const struct dns_rrset *cname)
 static void refer(struct answer *a, const struct dns_found *f)
 {
 	const struct dns_rrset *ns = dns_node_rrset(f->cut, DNS_NS);
+	const struct dns_rrset *ds = dns_node_rrset(f->cut, DNS_DS);
 	struct dns_reply mark = dns_reply_mark(&a->reply);
 
 	a->flags &= (uint16_t)~DNS_AA;
-	for (const struct dns_record *r = ns->records; r; r = r->next)
-		if (!dns_reply_add(
-			    &a->reply, DNS_AUTHORITY,
-			    &(struct dns_rr){&f->cut_name, DNS_NS, ns->ttl, r->rdata, r->rdlen})) {
-			dns_reply_cut(&a->reply, &mark);
-			return;
-		}
+	if (!add_records(a, DNS_AUTHORITY, &f->cut_name, ns)) {
+		dns_reply_cut(&a->reply, &mark);
+		return;
+	}
+	if (a->signed_too && ds) {
+		add_set(a, DNS_AUTHORITY, &f->cut_name, f->cut, ds);
+	} else if (a->signed_too) {
+		a->name = f->cut_name;
+		prove(a, f, DNS_NO_TYPE);
+	}
 	for (const struct dns_record *r = ns->records; r; r = r->next) {
 		static const uint16_t types[] = {DNS_A, DNS_AAAA};
 		const struct dns_node *host;
@@ -179,6 +231,23 @@ static void refer(struct answer *a, const struct dns_found *f)
 	}
 }
 
+/* That a wildcard stood for the name is proved behind all answers. */
+static void note_expansion(struct answer *a, const struct dns_found *f, const struct dns_node *node)
+{
+	if (!a->signed_too || node != f->wildcard || a->expanded.len)
+		return;
+	a->expanded = a->name;
+	a->expanded_in = *f;
+}
+
+static void prove_expansion(struct answer *a)
+{
+	if (!a->expanded.len)
+		return;
+	a->name = a->expanded;
+	prove(a, &a->expanded_in, DNS_EXPANDED);
+}
+
 /* The name exists, or a wildcard stands for it. True: follow the CNAME that a->name has become. */
 static bool answer_node(struct answer *a, const struct dns_found *f, const struct dns_node *node)
 {
@@ -193,7 +262,8 @@ static bool answer_node(struct answer *a, const struct dns_found *f, const struc
 		return false;
 	}
 	if (s) {
-		add_rrset(a, set_of(a, s));
+		add_set(a, DNS_ANSWER, &a->name, node, set_of(a, s));
+		note_expansion(a, f, node);
 		return false;
 	}
 	if (type == DNS_SOA && node == f->zone) {
@@ -206,12 +276,34 @@ static bool answer_node(struct answer *a, const struct dns_found *f, const struc
 	}
 	s = dns_node_rrset(node, DNS_CNAME);
 	if (!s) {
-		add_negative(a, f);
+		add_negative(a, f, node == f->wildcard ? DNS_EXPANDED_NO_TYPE : DNS_NO_TYPE);
 		return false;
 	}
 	s = set_of(a, s);
-	add_rrset(a, s);
+	add_set(a, DNS_ANSWER, &a->name, node, s);
+	note_expansion(a, f, node);
 	follow(a, s);
+	return true;
+}
+
+/* RFC 4035 section 3.1.4.1: DS records are the zone's above, on both sides of a cut. True: all is
+ * said. */
+static bool answer_ds(struct answer *a, struct dns_found *f)
+{
+	struct dns_found parent;
+
+	if (a->query->type != DNS_DS)
+		return false;
+	if (f->cut && dns_name_equal(&f->cut_name, &a->name)) {
+		answer_node(a, f, f->cut);
+		return true;
+	}
+	if (f->cut || f->node != f->zone || !dns_view_find_parent(a->view, &a->name, &parent))
+		return false;
+	if (parent.node)
+		answer_node(a, &parent, parent.node);
+	else
+		add_negative(a, &parent, DNS_NO_TYPE);
 	return true;
 }
 
@@ -241,13 +333,15 @@ static void answer_local(struct answer *a)
 			return;
 		}
 		a->flags |= a->cnames == 0 ? DNS_AA : 0;
+		if (answer_ds(a, &f))
+			return;
 		if (f.cut) {
 			refer(a, &f);
 			return;
 		}
 		if (!f.node && !f.wildcard) {
 			a->rcode = DNS_NXDOMAIN;
-			add_negative(a, &f);
+			add_negative(a, &f, DNS_NO_NAME);
 			return;
 		}
 		if (!answer_node(a, &f, f.node ? f.node : f.wildcard))
@@ -352,6 +446,18 @@ static bool follow_upstream(struct answer *a, const uint8_t *msg, size_t len)
 	return false;
 }
 
+/* RFC 6840 section 5.8: AD for those who understand it. What the view adds is not validated. */
+static void note_security(struct answer *a, const uint8_t *msg)
+{
+	const struct dns_query *q = a->query;
+
+	if (!a->up->validated || a->rcode == DNS_SERVFAIL)
+		return;
+	a->security = (msg[3] & DNS_AD) && !a->cnames ? DNS_SECURE : DNS_INSECURE;
+	if (a->security == DNS_SECURE && (q->dnssec_ok || (q->flags & DNS_AD)))
+		a->flags |= DNS_AD;
+}
+
 static void answer_upstream(struct answer *a)
 {
 	const uint8_t *msg = a->up->msg;
@@ -370,6 +476,7 @@ static void answer_upstream(struct answer *a)
 		a->rcode = DNS_SERVFAIL;
 	else
 		a->rcode = (enum dns_rcode)(msg[3] & DNS_RCODE);
+	note_security(a, msg);
 }
 
 /* ---- the firewall ---- */
@@ -396,6 +503,15 @@ static bool block(struct answer *a, const struct dns_verdict *v)
 	}
 }
 
+static size_t answer_bogus(const struct dns_query *q, const char *why, uint8_t *buf, size_t limit)
+{
+	struct dns_reply r;
+
+	dns_reply_begin(&r, q, buf, limit);
+	dns_reply_explain(&r, DNS_EDE_BOGUS, why);
+	return dns_reply_end(&r, DNS_RA, DNS_SERVFAIL);
+}
+
 /* 0: upstream must be asked first. */
 static size_t finish(struct answer *a, uint8_t *buf, size_t limit, struct dns_outcome *ret)
 {
@@ -405,8 +521,15 @@ static size_t finish(struct answer *a, uint8_t *buf, size_t limit, struct dns_ou
 		ret->rule = a->rule;
 		return 0;
 	}
+	if (a->outside && a->up->bogus) {
+		ret->security = DNS_BOGUS;
+		return answer_bogus(a->query, a->up->bogus, buf, limit);
+	}
 	if (a->outside)
 		answer_upstream(a);
+	else
+		prove_expansion(a);
+	ret->security = a->security;
 	if (a->rcode == DNS_SERVFAIL)
 		return dns_answer_error(a->query, DNS_SERVFAIL, buf, limit);
 	return dns_reply_end(&a->reply, a->flags, a->rcode);
@@ -425,6 +548,7 @@ size_t dns_answer(const struct dns_ask *ask, uint8_t *buf, size_t limit, struct 
 	*ret = (struct dns_outcome){0};
 	if (!a.view)
 		return dns_answer_error(q, DNS_REFUSED, buf, limit);
+	a.signed_too = q->dnssec_ok && dns_view_denial(a.view);
 	dns_name_lower(&a.name);
 	dns_reply_begin(&a.reply, q, buf, limit);
 	if (!ask->verdict || ask->verdict->action != DNS_BLOCK || block(&a, ask->verdict))

@@ -12,8 +12,12 @@ struct dns_upstream {
 	struct dns_name name;
 	const uint8_t *msg; /* NULL: nothing in time */
 	size_t len;
-	uint32_t age; /* seconds since it came: TTLs are smaller by it */
+	uint32_t age;	   /* seconds since it came: TTLs are smaller by it */
+	bool validated;	   /* the message's AD says whether it is secure (RFC 4035 section 4.3) */
+	const char *bogus; /* why its signatures do not hold; NULL: they do, or there are none */
 };
+
+enum dns_security { DNS_UNCHECKED, DNS_INSECURE, DNS_SECURE, DNS_BOGUS };
 
 struct dns_ask {
 	const struct dns_view *view;	   /* NULL: the client sees none (REFUSED) */
@@ -29,6 +33,7 @@ struct dns_outcome {
 	struct dns_name forward;
 	const struct dns_rule *rule;
 	bool varies; /* the same query may be answered otherwise: sets were drawn from */
+	enum dns_security security; /* of what upstream said */
 };
 
 /* Builds the reply and returns its length; 0: see struct dns_outcome. limit: octets of buf, at

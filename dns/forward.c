@@ -20,7 +20,8 @@ struct forward {
 	struct dns_cache *cache;
 	struct dns_target servers[DNS_TARGETS_MAX];
 	size_t n_servers;
-	bool asked; /* since the context was made: something may be cached */
+	char *anchors; /* NULL: no validation */
+	bool asked;    /* since the context was made: something may be cached */
 	size_t n_pending;
 	TAILQ_HEAD(, forward_query) pending; /* the oldest first */
 };
@@ -35,7 +36,6 @@ uint64_t monotonic_ns(void)
 
 /* unbound.conf(5) */
 static const char *const options[][2] = {
-	{"module-config:", "iterator"}, /* no validation */
 	{"do-not-query-localhost:", "no"},
 	{"unblock-lan-zones:", "yes"}, /* what is private is for the view's zones to say */
 	{"qname-minimisation:", "no"},
@@ -47,7 +47,6 @@ static const char *const options[][2] = {
 	{"outgoing-num-tcp:", "16"},
 	{"prefetch:", "yes"}, /* in the last tenth of a name's time */
 	/* RFC 8767 section 5: stale data only once an answer is overdue, and for a day. */
-	{"serve-expired:", "yes"},
 	{"serve-expired-ttl:", "86400"},
 	{"serve-expired-client-timeout:", "1800"},
 	{"serve-expired-reply-ttl:", "30"},
@@ -75,8 +74,23 @@ static int set_server(struct ub_ctx *ub, const struct dns_target *t)
 	return ub_ctx_set_fwd(ub, at);
 }
 
-static int context_new(const struct dns_target *servers, size_t n, struct ub_ctx **ret,
-		       struct err *e)
+/* A line at a time. */
+static int add_anchors(struct ub_ctx *ub, const char *anchors)
+{
+	int rc = 0;
+
+	for (size_t n; *anchors && !rc; anchors += n + (anchors[n] != 0)) {
+		cleanup_free char *line = NULL;
+
+		n = strcspn(anchors, "\n");
+		line = strndup(anchors, n);
+		rc = line ? (n ? ub_ctx_add_ta(ub, line) : 0) : UB_NOMEM;
+	}
+	return rc;
+}
+
+static int context_new(const struct dns_target *servers, size_t n, const char *anchors,
+		       struct ub_ctx **ret, struct err *e)
 {
 	struct ub_ctx *ub = ub_ctx_create();
 	int rc = 0;
@@ -84,6 +98,12 @@ static int context_new(const struct dns_target *servers, size_t n, struct ub_ctx
 	if (!ub)
 		return err_sys(e, -ENOMEM, "libunbound context");
 	ub_ctx_debugout(ub, NULL);
+	rc = ub_ctx_set_option(ub, "module-config:", anchors ? "validator iterator" : "iterator");
+	/* What is overdue may not be validated yet: then nothing is better than something stale. */
+	if (!rc)
+		rc = ub_ctx_set_option(ub, "serve-expired:", anchors ? "no" : "yes");
+	if (!rc && anchors)
+		rc = add_anchors(ub, anchors);
 	for (size_t i = 0; i < ARRAY_SIZE(options) && !rc; i++)
 		rc = ub_ctx_set_option(ub, options[i][0], options[i][1]);
 	for (size_t i = 0; i < n && !rc; i++)
@@ -107,8 +127,8 @@ static void on_readable(void *arg, int fd, uint32_t events)
 	ub_process(f->ub);
 }
 
-int forward_new(struct event_loop *l, const struct dns_target *servers, size_t n,
-		struct forward **ret, struct err *e)
+int forward_new(struct event_loop *l, const struct forward_config *cfg, struct forward **ret,
+		struct err *e)
 {
 	struct forward *f = calloc(1, sizeof(*f));
 	int rc;
@@ -118,13 +138,14 @@ int forward_new(struct event_loop *l, const struct dns_target *servers, size_t n
 	f->loop = l;
 	TAILQ_INIT(&f->pending);
 	f->cache = dns_cache_new();
-	if (!f->cache) {
-		free(f);
+	f->anchors = cfg->anchors ? strdup(cfg->anchors) : NULL;
+	if (!f->cache || (cfg->anchors && !f->anchors)) {
+		forward_free(f);
 		return err_sys(e, -ENOMEM, "forwarder");
 	}
-	memcpy(f->servers, servers, n * sizeof(*servers));
-	f->n_servers = n;
-	rc = context_new(servers, n, &f->ub, e);
+	memcpy(f->servers, cfg->servers, cfg->n * sizeof(*cfg->servers));
+	f->n_servers = cfg->n;
+	rc = context_new(f->servers, f->n_servers, f->anchors, &f->ub, e);
 	if (!rc)
 		rc = event_add_io(l, ub_fd(f->ub), EPOLLIN, on_readable, f, &f->source, e);
 	if (rc) {
@@ -135,15 +156,21 @@ int forward_new(struct event_loop *l, const struct dns_target *servers, size_t n
 	return 0;
 }
 
-bool forward_asks(const struct forward *f, const struct dns_target *servers, size_t n)
+bool forward_is(const struct forward *f, const struct forward_config *cfg)
 {
-	if (f->n_servers != n)
+	if (f->n_servers != cfg->n || !f->anchors != !cfg->anchors ||
+	    (f->anchors && strcmp(f->anchors, cfg->anchors)))
 		return false;
-	for (size_t i = 0; i < n; i++)
-		if (ip_cmp(&f->servers[i].address, &servers[i].address) ||
-		    f->servers[i].port != servers[i].port)
+	for (size_t i = 0; i < cfg->n; i++)
+		if (ip_cmp(&f->servers[i].address, &cfg->servers[i].address) ||
+		    f->servers[i].port != cfg->servers[i].port)
 			return false;
 	return true;
+}
+
+bool forward_validates(const struct forward *f)
+{
+	return f->anchors;
 }
 
 static void finish(struct forward_query *q, const uint8_t *msg, size_t len)
@@ -172,7 +199,9 @@ static void on_result(void *arg, int failed, struct ub_result *r)
 {
 	struct forward_query *q = arg;
 
-	if (failed || !r || !r->answer_packet || r->answer_len < DNS_HEADER_LEN)
+	q->bogus = r && r->bogus ? (r->why_bogus ? r->why_bogus : "") : NULL;
+	/* A bogus answer comes with its data: nobody may see them, or keep them. */
+	if (failed || !r || q->bogus || !r->answer_packet || r->answer_len < DNS_HEADER_LEN)
 		finish(q, NULL, 0);
 	else
 		take(q, r->answer_packet, (size_t)r->answer_len);
@@ -192,6 +221,7 @@ void forward_free(struct forward *f)
 	while ((q = TAILQ_FIRST(&f->pending)))
 		finish(q, NULL, 0);
 	dns_cache_free(f->cache);
+	free(f->anchors);
 	free(f);
 }
 
@@ -211,6 +241,7 @@ int forward_ask(struct forward *f, struct forward_query *q)
 		return -EIO;
 	f->asked = true;
 	q->forward = f;
+	q->bogus = NULL;
 	q->deadline_ns = monotonic_ns() + FORWARD_TIMEOUT_NS;
 	TAILQ_INSERT_TAIL(&f->pending, q, link);
 	f->n_pending++;
@@ -236,7 +267,7 @@ void forward_flush(struct forward *f)
 	struct forward_query *q;
 	struct ub_ctx *ub;
 
-	if (!f->asked || context_new(f->servers, f->n_servers, &ub, NULL))
+	if (!f->asked || context_new(f->servers, f->n_servers, f->anchors, &ub, NULL))
 		return;
 	if (event_add_io(f->loop, ub_fd(ub), EPOLLIN, on_readable, f, &source, NULL)) {
 		ub_ctx_delete(ub);

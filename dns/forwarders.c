@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The forwarders that a server has: one for the public server, and one for each set of servers that
- * resolver rules name, shared by the rules that name the same.
+ * The forwarders that a server has: one for the public server, one more for each set of trust
+ * anchors that views validate by, and one for each set of servers that resolver rules name; shared
+ * by all who want the same.
  */
 #include <stdlib.h>
 
@@ -9,21 +10,18 @@
 #define FORWARDERS_MAX 64 /* each has a thread and a cache */
 
 struct forwarders {
-	struct forward *public; /* NULL: outside names SERVFAIL */
+	struct dns_target public; /* address unset: outside names SERVFAIL */
 	size_t n;
 	struct forward *v[FORWARDERS_MAX];
 };
 
 int forwarders_new(struct dns_server *d, struct err *e)
 {
-	struct dns_target public = {d->forwarder, d->forwarder_port};
-
 	d->forwarders = calloc(1, sizeof(*d->forwarders));
 	if (!d->forwarders)
 		return err_sys(e, -ENOMEM, "forwarders");
-	if (!ip_is_set(&d->forwarder))
-		return 0;
-	return forward_new(d->loop, &public, 1, &d->forwarders->public, e);
+	d->forwarders->public = (struct dns_target){d->forwarder, d->forwarder_port};
+	return 0;
 }
 
 void forwarders_free(struct forwarders *f)
@@ -32,26 +30,37 @@ void forwarders_free(struct forwarders *f)
 		return;
 	for (size_t i = 0; i < f->n; i++)
 		forward_free(f->v[i]);
-	forward_free(f->public);
 	free(f);
 }
 
-struct forward *forwarders_get(struct dns_server *d, const struct dns_rule *rule)
+/* Only public names are validated: whoever a rule forwards to does it for its own (Route 53
+ * Developer Guide, "Enabling DNSSEC validation"). */
+static struct forward_config config_of(const struct forwarders *f, const struct dns_rule *rule,
+				       const char *anchors)
+{
+	if (rule)
+		return (struct forward_config){rule->targets, rule->n, NULL};
+	return (struct forward_config){&f->public, 1, anchors};
+}
+
+struct forward *forwarders_get(struct dns_server *d, const struct dns_rule *rule,
+			       const char *anchors)
 {
 	struct forwarders *f = d->forwarders;
+	struct forward_config cfg = config_of(f, rule, anchors);
 
-	if (!rule)
-		return f->public;
+	if (!ip_is_set(&cfg.servers->address))
+		return NULL;
 	for (size_t i = 0; i < f->n; i++)
-		if (forward_asks(f->v[i], rule->targets, rule->n))
+		if (forward_is(f->v[i], &cfg))
 			return f->v[i];
-	if (f->n == FORWARDERS_MAX ||
-	    forward_new(d->loop, rule->targets, rule->n, &f->v[f->n], NULL))
+	if (f->n == FORWARDERS_MAX || forward_new(d->loop, &cfg, &f->v[f->n], NULL))
 		return NULL;
 	return f->v[f->n++];
 }
 
 struct wanted {
+	const struct forwarders *all;
 	const struct forward *f;
 	bool yes;
 };
@@ -59,9 +68,24 @@ struct wanted {
 static void look_for(void *arg, const struct dns_view *v)
 {
 	struct wanted *w = arg;
+	struct forward_config cfg = config_of(w->all, NULL, dns_view_anchors(v));
 
-	for (const struct dns_rule *r = dns_view_rules(v); r && !w->yes; r = r->next)
-		w->yes = r->n && forward_asks(w->f, r->targets, r->n);
+	w->yes = w->yes || forward_is(w->f, &cfg);
+	for (const struct dns_rule *r = dns_view_rules(v); r && !w->yes; r = r->next) {
+		cfg = config_of(w->all, r, NULL);
+		w->yes = r->n && forward_is(w->f, &cfg);
+	}
+}
+
+/* The public one stays, whoever asks it: validating views do with CD. */
+static bool is_wanted(const struct dns_server *d, const struct forward *f)
+{
+	struct forward_config public = config_of(d->forwarders, NULL, NULL);
+	struct wanted w = {d->forwarders, f, forward_is(f, &public)};
+
+	if (!w.yes)
+		dns_snapshot_each(d->snapshot, look_for, &w);
+	return w.yes;
 }
 
 void forwarders_retain(struct dns_server *d)
@@ -69,11 +93,9 @@ void forwarders_retain(struct dns_server *d)
 	struct forwarders *f = d->forwarders;
 
 	for (size_t i = 0; i < f->n;) {
-		struct wanted w = {f->v[i], false};
 		struct forward *gone = f->v[i];
 
-		dns_snapshot_each(d->snapshot, look_for, &w);
-		if (w.yes) {
+		if (is_wanted(d, gone)) {
 			i++;
 			continue;
 		}
@@ -84,15 +106,13 @@ void forwarders_retain(struct dns_server *d)
 
 void forwarders_flush(struct dns_server *d)
 {
-	if (d->forwarders->public)
-		forward_flush(d->forwarders->public);
 	for (size_t i = 0; i < d->forwarders->n; i++)
 		forward_flush(d->forwarders->v[i]);
 }
 
 size_t forwarders_tick(struct dns_server *d, uint64_t now_ns)
 {
-	size_t busy = d->forwarders->public ? forward_tick(d->forwarders->public, now_ns) : 0;
+	size_t busy = 0;
 
 	for (size_t i = 0; i < d->forwarders->n; i++)
 		busy += forward_tick(d->forwarders->v[i], now_ns);

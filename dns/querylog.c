@@ -119,8 +119,17 @@ static void add_verdict(struct buf *b, const struct dns_verdict *v)
 	member(b, "firewall_domain_list_id", dns_domains_id(v->domains));
 }
 
-void querylog_add(struct dns_server *d, const struct dns_peer *peer, const struct dns_query *q,
-		  const uint8_t *reply, size_t len, const struct dns_verdict *verdict)
+/* Not among Route 53's members. */
+static void add_security(struct buf *b, enum dns_security s)
+{
+	static const char *const names[] = {
+		[DNS_INSECURE] = "INSECURE", [DNS_SECURE] = "SECURE", [DNS_BOGUS] = "BOGUS"};
+
+	if (s != DNS_UNCHECKED)
+		member(b, "dnssec_status", names[s]);
+}
+
+void querylog_add(struct dns_server *d, const struct dns_peer *peer, const struct dns_served *s)
 {
 	const struct dns_client *client;
 	const struct dns_view *view = serve_view(d, peer, &client);
@@ -135,11 +144,12 @@ void querylog_add(struct dns_server *d, const struct dns_peer *peer, const struc
 	member(&line, "region", l->region);
 	member(&line, "vpc_id", l->vpc);
 	add_time(&line);
-	add_question(&line, q);
-	member(&line, "rcode", rcode_text(reply[3] & DNS_RCODE, rcode, sizeof(rcode)));
-	add_answers(&line, reply, len);
+	add_question(&line, s->query);
+	member(&line, "rcode", rcode_text(s->reply[3] & DNS_RCODE, rcode, sizeof(rcode)));
+	add_answers(&line, s->reply, s->len);
 	add_client(&line, peer, client);
-	add_verdict(&line, verdict);
+	add_verdict(&line, s->verdict);
+	add_security(&line, s->security);
 	buf_puts(&line, "}\n");
 	if (line.rc)
 		return;

@@ -17,6 +17,7 @@
 /* What is left of the text, and what has been written. */
 struct parse {
 	const char *s;
+	uint16_t type;
 	struct dns_rdata *out;
 	struct err *e;
 };
@@ -212,15 +213,35 @@ static int soa(struct parse *p)
 	return rc;
 }
 
+static int dnssec(struct parse *p)
+{
+	const char *text = p->s;
+
+	p->s += strlen(p->s);
+	return dns_rdata_dnssec_from_text(p->type, text, p->out, p->e);
+}
+
 static const struct {
 	const char *text;
 	uint16_t type;
 	int (*parse)(struct parse *p);
 } types[] = {
-	{"A", DNS_A, a},	{"AAAA", DNS_AAAA, aaaa}, {"CNAME", DNS_CNAME, name},
-	{"PTR", DNS_PTR, name}, {"MX", DNS_MX, mx},	  {"TXT", DNS_TXT, txt},
-	{"SRV", DNS_SRV, srv},	{"NS", DNS_NS, name},	  {"SOA", DNS_SOA, soa},
+	{"A", DNS_A, a},
+	{"AAAA", DNS_AAAA, aaaa},
+	{"CNAME", DNS_CNAME, name},
+	{"PTR", DNS_PTR, name},
+	{"MX", DNS_MX, mx},
+	{"TXT", DNS_TXT, txt},
+	{"SRV", DNS_SRV, srv},
+	{"NS", DNS_NS, name},
+	{"SOA", DNS_SOA, soa},
 	{"CAA", DNS_CAA, caa},
+	{"DS", DNS_DS, dnssec},
+	{"DNSKEY", DNS_DNSKEY, dnssec},
+	{"RRSIG", DNS_RRSIG, dnssec},
+	{"NSEC", DNS_NSEC, dnssec},
+	{"NSEC3", DNS_NSEC3, dnssec},
+	{"NSEC3PARAM", DNS_NSEC3PARAM, dnssec},
 };
 
 int dns_type_from_text(const char *type, struct err *e)
@@ -234,7 +255,7 @@ int dns_type_from_text(const char *type, struct err *e)
 
 int dns_rdata_from_text(uint16_t type, const char *text, struct dns_rdata *ret, struct err *e)
 {
-	struct parse p = {.s = text, .out = ret, .e = e};
+	struct parse p = {.s = text, .type = type, .out = ret, .e = e};
 
 	ret->len = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)

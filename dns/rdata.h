@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "dns/wire.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 
@@ -26,5 +27,16 @@ int dns_rdata_from_text(uint16_t type, const char *text, struct dns_rdata *ret, 
 void dns_rdata_to_text(uint16_t type, const uint8_t *rdata, size_t len, struct buf *out);
 /* "A", "TYPE65280"; in buf, of 12 octets or more, where it is no known one. */
 const char *dns_type_to_text(uint16_t type, char *buf, size_t len);
+
+/* ---- rdata_dnssec.c: DS, DNSKEY, RRSIG, NSEC, NSEC3 and NSEC3PARAM ---- */
+
+int dns_rdata_dnssec_from_text(uint16_t type, const char *text, struct dns_rdata *ret,
+			       struct err *e);
+/* False: not well-formed. */
+bool dns_rdata_dnssec_to_text(uint16_t type, const uint8_t *rdata, size_t len, struct buf *out);
+/* The label that stands for a name in a chain of NSEC3 records, as a name of its own. params: data
+ * that begins as NSEC3's and NSEC3PARAM's does. -EBADMSG, -ENOMEM. */
+int dns_nsec3_hash(const struct dns_name *name, const uint8_t *params, size_t len,
+		   struct dns_name *ret);
 
 #endif

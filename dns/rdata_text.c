@@ -150,6 +150,9 @@ void dns_rdata_to_text(uint16_t type, const uint8_t *rdata, size_t len, struct b
 	struct print pr = {rdata, rdata + len, out, true};
 	size_t from = out->len;
 
+	if (type >= DNS_DS && type <= DNS_NSEC3PARAM &&
+	    dns_rdata_dnssec_to_text(type, rdata, len, out))
+		return;
 	known(&pr, type);
 	if (pr.ok && pr.p == pr.end)
 		return;
@@ -165,11 +168,13 @@ const char *dns_type_to_text(uint16_t type, char *buf, size_t len)
 		uint16_t type;
 		const char *text;
 	} names[] = {
-		{DNS_A, "A"},	  {DNS_NS, "NS"},	{DNS_CNAME, "CNAME"}, {DNS_SOA, "SOA"},
-		{DNS_PTR, "PTR"}, {DNS_MX, "MX"},	{DNS_TXT, "TXT"},     {DNS_AAAA, "AAAA"},
-		{DNS_SRV, "SRV"}, {DNS_CAA, "CAA"},	{DNS_ANY, "ANY"},     {DNS_HINFO, "HINFO"},
-		{64, "SVCB"},	  {65, "HTTPS"},	{43, "DS"},	      {48, "DNSKEY"},
-		{35, "NAPTR"},	  {DNS_RRSIG, "RRSIG"},
+		{DNS_A, "A"},		{DNS_NS, "NS"},	      {DNS_CNAME, "CNAME"},
+		{DNS_SOA, "SOA"},	{DNS_PTR, "PTR"},     {DNS_MX, "MX"},
+		{DNS_TXT, "TXT"},	{DNS_AAAA, "AAAA"},   {DNS_SRV, "SRV"},
+		{DNS_CAA, "CAA"},	{DNS_ANY, "ANY"},     {DNS_HINFO, "HINFO"},
+		{64, "SVCB"},		{65, "HTTPS"},	      {DNS_DS, "DS"},
+		{DNS_DNSKEY, "DNSKEY"}, {35, "NAPTR"},	      {DNS_RRSIG, "RRSIG"},
+		{DNS_NSEC, "NSEC"},	{DNS_NSEC3, "NSEC3"}, {DNS_NSEC3PARAM, "NSEC3PARAM"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)

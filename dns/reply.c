@@ -155,6 +155,19 @@ void dns_reply_cut(struct dns_reply *r, const struct dns_reply *mark)
 	r->truncated = true;
 }
 
+/* RFC 8914 section 2: into the OPT record at p, which is the message's end. */
+static void put_ede(struct dns_reply *r, uint8_t *p)
+{
+	size_t n = strnlen(r->ede_text, DNS_EDE_TEXT);
+
+	put16(p + 9, (unsigned)(6 + n));
+	put16(p + 11, 15);
+	put16(p + 13, (unsigned)(2 + n));
+	put16(p + 15, r->ede);
+	memcpy(p + 17, r->ede_text, n);
+	r->len += 6 + n;
+}
+
 /* RFC 6891 section 6.1.3; DO is copied (RFC 3225). */
 static void put_opt(struct dns_reply *r, enum dns_rcode rcode)
 {
@@ -167,6 +180,14 @@ static void put_opt(struct dns_reply *r, enum dns_rcode rcode)
 	put16(p + 9, 0);
 	r->len += DNS_OPT_LEN;
 	r->count[DNS_ADDITIONAL]++;
+	if (r->ede)
+		put_ede(r, p);
+}
+
+void dns_reply_explain(struct dns_reply *r, enum dns_ede code, const char *text)
+{
+	r->ede = code;
+	r->ede_text = text;
 }
 
 size_t dns_reply_end(struct dns_reply *r, uint16_t flags, enum dns_rcode rcode)

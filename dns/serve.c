@@ -111,18 +111,28 @@ static void count_verdict(struct dns_server *d, const struct dns_verdict *v)
 }
 
 /* A reply that leaves: counted and logged. */
-static void conclude(struct dns_server *d, const struct dns_peer *peer, const struct dns_query *q,
-		     const struct dns_verdict *verdict, const uint8_t *reply, size_t n)
+static void conclude(struct dns_server *d, const struct dns_peer *peer, const struct dns_served *s)
 {
-	count_reply(d, reply);
-	count_verdict(d, verdict);
+	count_reply(d, s->reply);
+	count_verdict(d, s->verdict);
+	if (s->security == DNS_SECURE)
+		count(d, STAT_dnssec_secure);
+	else if (s->security == DNS_BOGUS)
+		count(d, STAT_dnssec_bogus);
 	if (d->snapshot)
-		querylog_add(d, peer, q, reply, n, verdict);
+		querylog_add(d, peer, s);
 }
 
-static int ask_upstream(struct dns_server *d, struct waiting *w, const struct dns_outcome *out)
+/* RFC 4035 section 3.2.2: whoever sets CD judges by himself. */
+static const char *anchors_for(const struct dns_ask *ask)
 {
-	struct forward *f = forwarders_get(d, out->rule);
+	return ask->query->flags & DNS_CD ? NULL : dns_view_anchors(ask->view);
+}
+
+static int ask_upstream(struct dns_server *d, struct waiting *w, const struct dns_ask *ask,
+			const struct dns_outcome *out)
+{
+	struct forward *f = forwarders_get(d, out->rule, anchors_for(ask));
 
 	if (!f)
 		return -ENOTCONN;
@@ -133,7 +143,11 @@ static int ask_upstream(struct dns_server *d, struct waiting *w, const struct dn
 static void on_upstream(struct forward_query *fq, const uint8_t *msg, size_t len)
 {
 	struct waiting *w = (struct waiting *)((char *)fq - offsetof(struct waiting, fq));
-	struct dns_upstream up = {.name = fq->name, .msg = msg, .len = len};
+	struct dns_upstream up = {.name = fq->name,
+				  .msg = msg,
+				  .len = len,
+				  .validated = forward_validates(fq->forward),
+				  .bogus = fq->bogus};
 	struct dns_server *d = w->server;
 	uint8_t udp[DNS_UDP_MAX];
 	uint8_t *buf = w->peer.conn ? d->tcp_reply + 2 : udp;
@@ -146,11 +160,11 @@ static void on_upstream(struct forward_query *fq, const uint8_t *msg, size_t len
 	ask.up = &up;
 	ask.random = w->random;
 	n = dns_answer(&ask, buf, limit, &out);
-	if (!n && w->forwards++ < FORWARDS_MAX && !ask_upstream(d, w, &out))
+	if (!n && w->forwards++ < FORWARDS_MAX && !ask_upstream(d, w, &ask, &out))
 		return;
 	if (!n)
 		n = dns_answer_error(&w->query, DNS_SERVFAIL, buf, limit);
-	conclude(d, &w->peer, &w->query, ask.verdict, buf, n);
+	conclude(d, &w->peer, &(struct dns_served){&w->query, ask.verdict, out.security, buf, n});
 	if (w->peer.conn)
 		tcp_send(w->peer.conn, buf, n);
 	else
@@ -172,7 +186,7 @@ static int forward(struct dns_server *d, const struct dns_peer *peer, const stru
 	w->random = ask->random;
 	w->fq.type = ask->query->type;
 	w->fq.done = on_upstream;
-	rc = ask_upstream(d, w, out);
+	rc = ask_upstream(d, w, ask, out);
 	if (rc) {
 		free(w);
 		return rc;
@@ -196,15 +210,19 @@ static uint32_t next_random(struct dns_server *d)
 static size_t answer_cached(struct dns_server *d, const struct dns_ask *ask, uint8_t *buf,
 			    size_t limit, struct dns_outcome *out)
 {
-	struct forward *f = forwarders_get(d, out->rule);
+	struct forward *f = forwarders_get(d, out->rule, anchors_for(ask));
 	struct dns_upstream up = {.name = out->forward};
 	struct dns_ask again = *ask;
 	struct dns_outcome other;
+	size_t n;
 
 	if (!f || !forward_cached(f, &up.name, ask->query->type, &up.msg, &up.len, &up.age))
 		return 0;
+	up.validated = forward_validates(f);
 	again.up = &up;
-	return dns_answer(&again, buf, limit, &other);
+	n = dns_answer(&again, buf, limit, &other);
+	out->security = other.security;
+	return n;
 }
 
 static size_t answer_or_forward(struct dns_server *d, const struct dns_peer *peer,
@@ -222,7 +240,7 @@ static size_t answer_or_forward(struct dns_server *d, const struct dns_peer *pee
 		return 0;
 	if (!n)
 		n = dns_answer_error(q, DNS_SERVFAIL, buf, limit);
-	conclude(d, peer, q, ask.verdict, buf, n);
+	conclude(d, peer, &(struct dns_served){q, ask.verdict, out.security, buf, n});
 	return n;
 }
 
@@ -244,7 +262,7 @@ size_t serve_query(struct dns_server *d, const struct dns_peer *peer, const uint
 	if (!rcode)
 		return answer_or_forward(d, peer, &q, buf, limit);
 	n = dns_answer_error(&q, (enum dns_rcode)rcode, buf, limit);
-	conclude(d, peer, &q, NULL, buf, n);
+	conclude(d, peer, &(struct dns_served){.query = &q, .reply = buf, .len = n});
 	return n;
 }
 

@@ -124,18 +124,27 @@ void tcp_close_all(struct dns_server *d);
 
 int forwarders_new(struct dns_server *d, struct err *e);
 void forwarders_free(struct forwarders *f); /* NULL ok */
-/* The forwarder of a rule, made at its first use; rule NULL: the public server's. NULL: none. */
-struct forward *forwarders_get(struct dns_server *d, const struct dns_rule *rule);
-/* Keeps what the snapshot's rules name, drops the others. */
+/* The forwarder of a rule, made at its first use; rule NULL: the public server's, which validates
+ * by the anchors, if there are any. NULL: none. */
+struct forward *forwarders_get(struct dns_server *d, const struct dns_rule *rule,
+			       const char *anchors);
+/* Keeps what the snapshot's views want, drops the others. */
 void forwarders_retain(struct dns_server *d);
 void forwarders_flush(struct dns_server *d);
 size_t forwarders_tick(struct dns_server *d, uint64_t now_ns);
 
 /* ---- querylog.c ---- */
 
-/* Adds a line about an answered query to each log of its client's view. */
-void querylog_add(struct dns_server *d, const struct dns_peer *peer, const struct dns_query *q,
-		  const uint8_t *reply, size_t len, const struct dns_verdict *verdict);
+/* A query that has its answer. */
+struct dns_served {
+	const struct dns_query *query;
+	const struct dns_verdict *verdict; /* NULL: none */
+	enum dns_security security;
+	const uint8_t *reply;
+	size_t len;
+};
+/* Adds a line about it to each log of its client's view. */
+void querylog_add(struct dns_server *d, const struct dns_peer *peer, const struct dns_served *s);
 
 /* ---- what these ask of serve.c ---- */
 

@@ -46,6 +46,16 @@ struct dns_routing {
 int dns_record_add(struct dns_view *v, const char *owner, const char *type, uint32_t ttl,
 		   const char *rdata, const struct dns_routing *routing, struct err *e);
 
+/* The same of a record that belongs to the zone of this origin, where it stands unless a deeper
+ * zone of the view has the name. Zones are added first. */
+int dns_zone_record_add(struct dns_view *v, const char *zone, const char *owner, const char *type,
+			uint32_t ttl, const char *rdata, const struct dns_routing *routing,
+			struct err *e);
+
+/* Public names that the view asks for are validated (RFC 4035 section 5). anchors: DS or DNSKEY
+ * records as text, a line each; what lies below none of them is insecure. */
+int dns_view_validate(struct dns_view *v, const char *anchors, struct err *e);
+
 /* Resolver rules: the most specific domain wins, a rule over a zone of the same domain. */
 #define DNS_TARGETS_MAX 6
 struct dns_target {
@@ -128,16 +138,18 @@ int dns_server_start(const struct dns_server_config *cfg, struct dns_server **re
 void dns_server_publish(struct dns_server *d, struct dns_snapshot *take);
 void dns_server_stop(struct dns_server *d); /* NULL ok; joins the thread */
 
-#define DNS_STATS(X)                                         \
-	X(queries, "Queries that the resolver received")     \
-	X(answered, "Replies sent")                          \
-	X(forwarded, "Queries that waited for upstream")     \
-	X(nxdomain, "Replies with NXDOMAIN")                 \
-	X(refused, "Replies with REFUSED")                   \
-	X(servfail, "Replies with SERVFAIL")                 \
-	X(malformed, "Messages that are no query")           \
-	X(firewall_blocked, "Queries blocked by a firewall") \
-	X(firewall_alerted, "Queries that a firewall alerted of")
+#define DNS_STATS(X)                                              \
+	X(queries, "Queries that the resolver received")          \
+	X(answered, "Replies sent")                               \
+	X(forwarded, "Queries that waited for upstream")          \
+	X(nxdomain, "Replies with NXDOMAIN")                      \
+	X(refused, "Replies with REFUSED")                        \
+	X(servfail, "Replies with SERVFAIL")                      \
+	X(malformed, "Messages that are no query")                \
+	X(firewall_blocked, "Queries blocked by a firewall")      \
+	X(firewall_alerted, "Queries that a firewall alerted of") \
+	X(dnssec_secure, "Replies whose signatures hold")         \
+	X(dnssec_bogus, "Queries refused for signatures that do not hold")
 
 struct dns_stats {
 #define DNS_STAT_MEMBER(name, help) uint64_t name;

@@ -61,8 +61,12 @@ static struct seen *view_get(const struct dns_snapshot *s, uint32_t id)
 
 int dns_snapshot_add(struct dns_snapshot *s, struct dns_view *v, struct err *e)
 {
-	struct seen *seen = calloc(1, sizeof(*seen));
+	struct seen *seen;
+	int rc = dns_view_seal(v, e);
 
+	if (rc)
+		return rc;
+	seen = calloc(1, sizeof(*seen));
 	if (!seen)
 		return err_sys(e, -ENOMEM, "DNS view");
 	seen->id = dns_view_id(v);

@@ -32,9 +32,12 @@ enum dns_type {
 	DNS_AAAA = 28,
 	DNS_SRV = 33,
 	DNS_OPT = 41,
+	DNS_DS = 43,
 	DNS_RRSIG = 46,
 	DNS_NSEC = 47,
+	DNS_DNSKEY = 48,
 	DNS_NSEC3 = 50,
+	DNS_NSEC3PARAM = 51,
 	DNS_NXNAME = 128,
 	DNS_TSIG = 250,
 	DNS_IXFR = 251,
@@ -55,6 +58,12 @@ enum dns_rcode {
 	DNS_BADVERS = 16, /* extended: needs an OPT record */
 };
 
+/* Extended errors (RFC 8914). */
+enum dns_ede {
+	DNS_EDE_BOGUS = 6,
+};
+#define DNS_EDE_TEXT 160 /* more of a text is cut off */
+
 enum dns_flags {
 	DNS_QR = 0x8000,
 	DNS_OPCODE = 0x7800,
@@ -62,6 +71,7 @@ enum dns_flags {
 	DNS_TC = 0x0200,
 	DNS_RD = 0x0100,
 	DNS_RA = 0x0080,
+	DNS_AD = 0x0020,
 	DNS_CD = 0x0010,
 	DNS_RCODE = 0x000f,
 };
@@ -119,6 +129,8 @@ struct dns_reply {
 	uint16_t names[DNS_COMPRESS_MAX]; /* offsets of labels written so far */
 	uint8_t n_names;
 	bool truncated;
+	enum dns_ede ede; /* 0: none */
+	const char *ede_text;
 };
 
 struct dns_rr {
@@ -139,6 +151,9 @@ struct dns_reply dns_reply_mark(const struct dns_reply *r);
 void dns_reply_cut(struct dns_reply *r, const struct dns_reply *mark);
 /* Writes header and OPT and returns the length. flags: DNS_AA, DNS_RA. */
 size_t dns_reply_end(struct dns_reply *r, uint16_t flags, enum dns_rcode rcode);
+/* Says why, if the query has an OPT record. For replies without records: their room is free. text:
+ * lives until dns_reply_end. */
+void dns_reply_explain(struct dns_reply *r, enum dns_ede code, const char *text);
 
 /* ---- reading a reply ---- */
 

@@ -9,6 +9,7 @@
 #define uthash_nonfatal_oom(elt) ((elt)->hh.tbl = NULL)
 #include <uthash.h>
 
+#include "dns/denial.h"
 #include "dns/zone.h"
 #include "lib/cleanup.h"
 
@@ -16,6 +17,8 @@ struct dns_node {
 	UT_hash_handle hh;
 	struct dns_rrset *rrsets;
 	const struct dns_rule *rule;
+	struct dns_node
+		*parent_side; /* of an apex: DS, NS and what signs them, of the zone above */
 	bool apex;
 	uint8_t len;
 	uint8_t name[];
@@ -30,6 +33,8 @@ struct dns_view {
 	struct dns_rule *rules;
 	struct dns_verdict *firewall;
 	struct dns_view_log log;
+	struct dns_denial *denial;
+	char *anchors;
 };
 
 struct dns_view *dns_view_new(uint32_t id, bool forward)
@@ -53,6 +58,9 @@ static void rrset_free(struct dns_rrset *s)
 
 static void node_free(struct dns_node *n)
 {
+	if (!n)
+		return;
+	node_free(n->parent_side);
 	for (struct dns_rrset *s = n->rrsets, *next; s; s = next) {
 		next = s->next;
 		rrset_free(s);
@@ -83,6 +91,8 @@ void dns_view_unref(struct dns_view *v)
 	dns_verdicts_free(v->firewall);
 	for (size_t i = 0; i < v->log.n; i++)
 		dns_log_unref(v->log.logs[i]);
+	dns_denial_free(v->denial);
+	free(v->anchors);
 	free(v);
 }
 
@@ -94,17 +104,26 @@ static struct dns_node *node_find(const struct dns_view *v, const uint8_t *name,
 	return n;
 }
 
+static struct dns_node *node_new(const uint8_t *name, unsigned len)
+{
+	struct dns_node *n = calloc(1, sizeof(*n) + len);
+
+	if (!n)
+		return NULL;
+	n->len = (uint8_t)len;
+	memcpy(n->name, name, len);
+	return n;
+}
+
 static struct dns_node *node_make(struct dns_view *v, const uint8_t *name, unsigned len)
 {
 	struct dns_node *n = node_find(v, name, len);
 
 	if (n)
 		return n;
-	n = calloc(1, sizeof(*n) + len);
+	n = node_new(name, len);
 	if (!n)
 		return NULL;
-	n->len = (uint8_t)len;
-	memcpy(n->name, name, len);
 	HASH_ADD_KEYPTR(hh, v->nodes, n->name, len, n);
 	if (!n->hh.tbl) {
 		free(n);
@@ -198,14 +217,23 @@ int dns_rule_add(struct dns_view *v, const char *domain, const struct dns_target
 
 /* ---- records ---- */
 
-/* RFC 2181 section 10.1: a CNAME stands alone, and once. */
+static bool is_beside_cname(uint16_t type)
+{
+	return type == DNS_CNAME || type == DNS_RRSIG || type == DNS_NSEC;
+}
+
+/* RFC 2181 section 10.1: a CNAME stands alone, and once; RFC 4034 section 3: but for what signs it.
+ */
 static bool clashes(const struct dns_node *n, uint16_t type, const struct dns_rrset *same)
 {
-	const struct dns_rrset *cname = dns_node_rrset(n, DNS_CNAME);
-
 	if (type != DNS_CNAME)
-		return cname != NULL;
-	return same ? same->records != NULL : n->rrsets && !cname;
+		return !is_beside_cname(type) && dns_node_rrset(n, DNS_CNAME);
+	if (same)
+		return same->records;
+	for (const struct dns_rrset *s = n->rrsets; s; s = s->next)
+		if (!is_beside_cname(s->type))
+			return true;
+	return false;
 }
 
 static bool is_set(const struct dns_rrset *s, uint16_t type, const char *set)
@@ -287,15 +315,61 @@ static void digest_record(struct dns_view *v, const struct dns_name *name, int t
 	v->digest += hash(h, rdata->b, rdata->len);
 }
 
-int dns_record_add(struct dns_view *v, const char *owner, const char *type, uint32_t ttl,
-		   const char *text, const struct dns_routing *routing, struct err *e)
+/* The zone of the view that is closest below `zone` on the way to the name; NULL: the name is
+ * `zone`'s own. */
+static struct dns_node *zone_between(const struct dns_view *v, const struct dns_name *zone,
+				     const struct dns_name *name)
+{
+	const uint8_t *label = name->b, *end = name->b + name->len;
+	struct dns_node *between = NULL;
+
+	for (; end - label > zone->len; label += *label + 1) {
+		struct dns_node *n = node_find(v, label, (unsigned)(end - label));
+
+		between = n && n->apex ? n : between;
+	}
+	return between;
+}
+
+/* What a zone says of the zone below that begins there (RFC 4035 section 2.6). */
+static bool is_of_cut(uint16_t type)
+{
+	return type == DNS_NS || type == DNS_DS || type == DNS_NSEC || type == DNS_RRSIG;
+}
+
+/* Where a record of the zone stands; *ret NULL: nowhere, it is hidden by a deeper zone. */
+static int record_place(struct dns_view *v, const char *zone, const struct dns_name *name,
+			uint16_t type, struct dns_node **ret, struct err *e)
+{
+	struct dns_node *below = NULL;
+	struct dns_name origin;
+	int rc = zone ? lower_name(zone, &origin, e) : 0;
+
+	if (rc)
+		return rc;
+	if (zone)
+		below = zone_between(v, &origin, name);
+	if (!below)
+		return node_require(v, name, ret, e);
+	*ret = NULL;
+	if (below->len != name->len || !is_of_cut(type))
+		return 0;
+	if (!below->parent_side)
+		below->parent_side = node_new(name->b, name->len);
+	*ret = below->parent_side;
+	return *ret ? 0 : err_sys(e, -ENOMEM, "DNS name");
+}
+
+int dns_zone_record_add(struct dns_view *v, const char *zone, const char *owner, const char *type,
+			uint32_t ttl, const char *text, const struct dns_routing *routing,
+			struct err *e)
 {
 	const char *id = routing && routing->policy != DNS_SIMPLE ? routing->set : NULL;
 	int rc, t = dns_type_from_text(type, e);
 	struct dns_rdata rdata;
 	struct dns_rrset *set;
 	struct dns_name name;
-	struct dns_node *n;
+	struct dns_node *n = NULL;
 
 	if (t < 0)
 		return t;
@@ -303,8 +377,8 @@ int dns_record_add(struct dns_view *v, const char *owner, const char *type, uint
 	if (!rc)
 		rc = dns_rdata_from_text((uint16_t)t, text, &rdata, e);
 	if (!rc)
-		rc = node_require(v, &name, &n, e);
-	if (rc)
+		rc = record_place(v, zone, &name, (uint16_t)t, &n, e);
+	if (rc || !n)
 		return rc;
 	set = rrset_find(n, (uint16_t)t, id);
 	if (has_record(set, &rdata)) {
@@ -321,6 +395,27 @@ int dns_record_add(struct dns_view *v, const char *owner, const char *type, uint
 	set->ttl = ttl < set->ttl ? ttl : set->ttl;
 	digest_record(v, &name, t, ttl, routing, &rdata);
 	return record_append(set, &rdata, e);
+}
+
+int dns_record_add(struct dns_view *v, const char *owner, const char *type, uint32_t ttl,
+		   const char *text, const struct dns_routing *routing, struct err *e)
+{
+	return dns_zone_record_add(v, NULL, owner, type, ttl, text, routing, e);
+}
+
+int dns_view_validate(struct dns_view *v, const char *anchors, struct err *e)
+{
+	v->anchors = strdup(anchors);
+	return v->anchors ? 0 : err_sys(e, -ENOMEM, "trust anchors");
+}
+
+int dns_view_seal(struct dns_view *v, struct err *e)
+{
+	int rc = 0;
+
+	if (!v->denial)
+		v->denial = dns_denial_new(v, &rc);
+	return rc ? err_sys(e, rc, "signed zones") : 0;
 }
 
 int dns_firewall_add(struct dns_view *v, const struct dns_firewall_rule *r, struct err *e)
@@ -457,6 +552,7 @@ enum dns_place dns_view_find(const struct dns_view *v, const struct dns_name *na
 	const struct dns_node *encloser = NULL;
 	struct search s = {0};
 
+	ret->view = v;
 	ret->zone = ret->node = ret->wildcard = ret->cut = NULL;
 	ret->rule = NULL;
 	for (;; label += *label + 1) {
@@ -480,6 +576,30 @@ enum dns_place dns_view_find(const struct dns_view *v, const struct dns_name *na
 	return ret->place;
 }
 
+bool dns_view_find_parent(const struct dns_view *v, const struct dns_name *name,
+			  struct dns_found *ret)
+{
+	const struct dns_node *child = node_find(v, name->b, name->len);
+	struct dns_name above = dns_name_parent(name);
+
+	if (!child || !child->apex || name->len == 1 ||
+	    dns_view_find(v, &above, ret) != DNS_INSIDE || !ret->zone->apex)
+		return false;
+	ret->node = child->parent_side;
+	ret->wildcard = ret->cut = NULL;
+	return true;
+}
+
+const struct dns_denial *dns_view_denial(const struct dns_view *v)
+{
+	return v->denial;
+}
+
+const char *dns_view_anchors(const struct dns_view *v)
+{
+	return v->anchors;
+}
+
 const struct dns_node *dns_view_node(const struct dns_view *v, const struct dns_name *name)
 {
 	return node_find(v, name->b, name->len);
@@ -491,6 +611,16 @@ struct dns_name dns_node_name(const struct dns_node *n)
 
 	name_set(&name, n->name, n->len);
 	return name;
+}
+
+const uint8_t *dns_node_wire(const struct dns_node *n)
+{
+	return n->name;
+}
+
+const struct dns_node *dns_node_parent_side(const struct dns_node *n)
+{
+	return n->parent_side;
 }
 
 const struct dns_rrset *dns_node_rrsets(const struct dns_node *n)

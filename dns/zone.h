@@ -64,6 +64,7 @@ enum dns_place {
 };
 
 struct dns_found {
+	const struct dns_view *view;
 	enum dns_place place;
 	const struct dns_node *zone;	 /* DNS_INSIDE: apex of the closest enclosing zone */
 	struct dns_name origin;		 /* its name */
@@ -78,9 +79,26 @@ struct dns_found {
 enum dns_place dns_view_find(const struct dns_view *v, const struct dns_name *name,
 			     struct dns_found *ret);
 
+/* The zone above the one that begins at the name, for what it says of the name (RFC 4035 section
+ * 3.1.4.1: DS records are the parent's); false: the view has none, or none begins there. The node
+ * is the parent's side of the name, or NULL. */
+bool dns_view_find_parent(const struct dns_view *v, const struct dns_name *name,
+			  struct dns_found *ret);
+
+/* What proves that names are not there; NULL: no zone is signed. Known once the view is sealed. */
+struct dns_denial;
+const struct dns_denial *dns_view_denial(const struct dns_view *v);
+/* The view is complete. */
+int dns_view_seal(struct dns_view *v, struct err *e);
+/* Trust anchors, a line each; NULL: answers from outside are not validated. */
+const char *dns_view_anchors(const struct dns_view *v);
+
 /* The node of exactly this name (in lower case); NULL: none. */
 const struct dns_node *dns_view_node(const struct dns_view *v, const struct dns_name *name);
 struct dns_name dns_node_name(const struct dns_node *n);
+const uint8_t *dns_node_wire(const struct dns_node *n);
+/* What the zone above says of a zone that begins here; NULL: nothing. */
+const struct dns_node *dns_node_parent_side(const struct dns_node *n);
 const struct dns_rrset *dns_node_rrsets(const struct dns_node *n); /* the first; NULL: no data */
 const struct dns_rrset *dns_node_rrset(const struct dns_node *n, uint16_t type);
 

@@ -15,6 +15,8 @@ struct vpc {
 	struct cidr ipv6_cidr_block;	   /* unset: no IPv6 */
 	bool enable_dns_support;	   /* default true */
 	bool enable_dns_hostnames;	   /* default false */
+	bool enable_dnssec_validation;	   /* default false */
+	struct list dnssec_trust_anchors;  /* char *: "example.com. DS 12345 13 2 …" */
 	char *dhcp_options_id;		   /* NULL: AmazonProvidedDNS and the region's domain */
 	char *state;			   /* computed: "available" */
 };

@@ -68,6 +68,7 @@ static const char *const type_names[ITEM_TYPE_COUNT] = {
 	[ITEM_DNS_RULE] = "dns rule",
 	[ITEM_DNS_DOMAINS] = "dns firewall domain list",
 	[ITEM_DNS_FIREWALL] = "dns firewall rule",
+	[ITEM_DNSSEC] = "dnssec validation",
 	[ITEM_DNS_LOG] = "dns query log",
 };
 

@@ -33,7 +33,8 @@ enum item_type {
 	ITEM_DNS_RULE,	   /* key: "<view> <rule id>" */
 	ITEM_DNS_DOMAINS,  /* key: domain list id; body: its domains, each NUL-terminated */
 	ITEM_DNS_FIREWALL, /* key: "<view> <rule group id> <rule's priority>" */
-	ITEM_DNS_LOG,	   /* key: "<view> <query log config id>"; body: the view's symbol */
+	ITEM_DNSSEC,  /* key: "<view>"; body: struct item_dnssec: its public names are validated */
+	ITEM_DNS_LOG, /* key: "<view> <query log config id>"; body: the view's symbol */
 	ITEM_TYPE_COUNT
 };
 
@@ -138,7 +139,14 @@ struct item_record {
 	char view[SYMBOL_LEN];
 	uint32_t ttl;
 	uint32_t policy, weight; /* enum dns_routing_policy of dns/server.h */
-	char text[]; /* owner, type, rdata and set, each NUL-terminated; zones: the origin */
+	/* Owner, type, rdata, set and the zone that it belongs to ("": the closest), each
+	 * NUL-terminated; zones: the origin. */
+	char text[];
+};
+
+struct item_dnssec {
+	char view[SYMBOL_LEN];
+	char anchors[]; /* trust anchors, a line each, NUL-terminated */
 };
 
 #define RULE_TARGETS_MAX 6

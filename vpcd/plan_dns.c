@@ -80,6 +80,7 @@ void plan_dns_routed(struct plan_pass *pp, const struct plan_record *r)
 	buf_add(&body, r->type, strlen(r->type) + 1);
 	buf_add(&body, r->rdata, strlen(r->rdata) + 1);
 	buf_add(&body, r->set ? r->set : "", r->set ? strlen(r->set) + 1 : 1);
+	buf_add(&body, r->zone ? r->zone : "", r->zone ? strlen(r->zone) + 1 : 1);
 	if (body.rc)
 		abort();
 	/* Names and rdata are longer than a key: it carries their hash (FNV-1a). */
@@ -198,6 +199,24 @@ static void reverse_of_peer(void *arg, const struct object *o)
 		reverse_blocks(l->pp, l->vpc->o.id, peer);
 }
 
+static void validation(struct plan_pass *pp, const struct vpc *v)
+{
+	cleanup_buf struct buf body = {0};
+	struct item_dnssec head;
+
+	if (!v->enable_dnssec_validation)
+		return;
+	memset(&head, 0, sizeof(head));
+	symbol_set(head.view, v->o.id);
+	buf_add(&body, &head, offsetof(struct item_dnssec, anchors));
+	for (size_t i = 0; i < v->dnssec_trust_anchors.n; i++)
+		buf_printf(&body, "%s\n", ((char **)v->dnssec_trust_anchors.v)[i]);
+	buf_add(&body, "", 1);
+	if (body.rc)
+		abort();
+	plan_emit(pp, ITEM_DNSSEC, v->o.id, body.p, body.len);
+}
+
 void plan_dns_vpc(struct plan_pass *pp, const struct vpc *v)
 {
 	struct look l = {.pp = pp, .vpc = v};
@@ -211,6 +230,7 @@ void plan_dns_vpc(struct plan_pass *pp, const struct vpc *v)
 	plan_dns_text(pp, view, "localhost", "AAAA", TTL, "::1");
 	plan_dns_text(pp, view, "1.0.0.127.in-addr.arpa", "PTR", TTL, "localhost");
 	reverse_blocks(pp, view, v);
+	validation(pp, v);
 	model_referrers(pp->model, view, KIND_VPC_PEERING_CONNECTION, reverse_of_peer, &l);
 }
 

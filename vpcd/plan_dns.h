@@ -18,6 +18,7 @@ struct plan_record {
 	const char *rdata;
 	uint32_t policy, weight; /* of one set among several: enum dns_routing_policy */
 	const char *set;	 /* NULL: simple */
+	const char *zone;	 /* NULL: whichever is closest */
 };
 void plan_dns_routed(struct plan_pass *pp, const struct plan_record *r);
 

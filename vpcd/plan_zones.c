@@ -108,6 +108,7 @@ static void emit_record(struct plan_pass *pp, const char *view, const struct hos
 	char owner[512];
 	struct plan_record rec = {.view = view,
 				  .owner = owner,
+				  .zone = z->domain,
 				  .type = r->type,
 				  .ttl = (uint32_t)r->ttl,
 				  .set = r->set_identifier,

@@ -248,10 +248,11 @@ static struct dns_view *view_building(struct resolver *r, const char *symbol)
 static int add_record(struct dns_view *v, const struct item_record *rec, struct err *e)
 {
 	const char *type = rec->text + strlen(rec->text) + 1, *rdata = type + strlen(type) + 1;
-	struct dns_routing routing = {
-		.policy = rec->policy, .set = rdata + strlen(rdata) + 1, .weight = rec->weight};
+	const char *set = rdata + strlen(rdata) + 1, *zone = set + strlen(set) + 1;
+	struct dns_routing routing = {.policy = rec->policy, .set = set, .weight = rec->weight};
 
-	return dns_record_add(v, rec->text, type, rec->ttl, rdata, &routing, e);
+	return dns_zone_record_add(v, *zone ? zone : NULL, rec->text, type, rec->ttl, rdata,
+				   &routing, e);
 }
 
 static int add_rule(struct dns_view *v, const struct item_dns_rule *rule, struct err *e)
@@ -398,6 +399,8 @@ static int add_item(struct resolver *r, const struct item *it, struct err *e)
 		return add_record(v, rec, e);
 	case ITEM_DNS_RULE:
 		return add_rule(v, it->body, e);
+	case ITEM_DNSSEC:
+		return dns_view_validate(v, ((const struct item_dnssec *)it->body)->anchors, e);
 	case ITEM_DNS_LOG:
 		return add_log(r, it, v, e);
 	default:
@@ -420,7 +423,7 @@ static int add_items(struct resolver *r, const struct plan *p, enum item_type ty
 static int build_views(struct resolver *r, const struct plan *p, struct err *e)
 {
 	static const enum item_type types[] = {ITEM_DNS_ZONE, ITEM_DNS_RECORD, ITEM_DNS_RULE,
-					       ITEM_DNS_LOG};
+					       ITEM_DNSSEC, ITEM_DNS_LOG};
 	int rc = want_views(r, p, e);
 	bool any = false;
 

@@ -8,6 +8,7 @@
 
 #include "model/kinds/common.h"
 #include "model/kinds/domain.h"
+#include "model/kinds/signed.h"
 
 static const struct field elem_value = {
 	.name = "Value", .type = T_STRING, .size = sizeof(char *), .min = 1, .max = 4000};
@@ -17,8 +18,9 @@ static const struct field fields[] = {
 	    .flags = REQUIRED | IMMUTABLE | CASCADE | COLUMN, .help = "Zone that it belongs to"),
 	FIELD(record_set, record_name, "RecordName", .flags = REQUIRED | IMMUTABLE | COLUMN,
 	      .max = 253, .help = "Name within the zone; @ is the zone's own, * a wildcard"),
-	FIELD(record_set, type, "Type", .flags = REQUIRED | IMMUTABLE | COLUMN, .max = 8,
-	      .help = "A, AAAA, CNAME, TXT, MX, SRV, NS, PTR or CAA"),
+	FIELD(record_set, type, "Type", .flags = REQUIRED | IMMUTABLE | COLUMN, .max = 10,
+	      .help = "A, AAAA, CNAME, TXT, MX, SRV, NS, PTR or CAA; of public zones also SOA, DS, "
+		      "DNSKEY, RRSIG, NSEC, NSEC3 and NSEC3PARAM"),
 	FIELD(record_set, ttl, "TTL", .def = "60", .min = 0, .max = 2147483647,
 	      .help = "Seconds that an answer may be kept"),
 	FIELD(record_set, values, "Values", .flags = REQUIRED | COLUMN, .elem = &elem_value,
@@ -199,6 +201,9 @@ static bool is_srv(const char *value)
 	return is_numbers_and_target(value, 3);
 }
 
+/* Types without is_valid are those of signed zones. */
+#define SIGNED "not the data of such a record (RFC 1035, 4034, 5155)"
+
 static const struct record_type {
 	const char *name;
 	bool (*is_valid)(const char *value);
@@ -213,6 +218,13 @@ static const struct record_type {
 	{"SRV", is_srv, "not priority, weight, port and name, \"1 1 443 www.example.com\""},
 	{"PTR", is_target, "not a domain name"},
 	{"CAA", is_caa, "not flags, tag and value, '0 issue \"ca.example.com\"'"},
+	{"SOA", NULL, SIGNED},
+	{"DS", NULL, SIGNED},
+	{"DNSKEY", NULL, SIGNED},
+	{"RRSIG", NULL, SIGNED},
+	{"NSEC", NULL, SIGNED},
+	{"NSEC3", NULL, SIGNED},
+	{"NSEC3PARAM", NULL, SIGNED},
 };
 
 static const struct record_type *type_find(const char *name)
@@ -221,6 +233,11 @@ static const struct record_type *type_find(const char *name)
 		if (!strcmp(types[i].name, name))
 			return &types[i];
 	return NULL;
+}
+
+static bool value_is_valid(const struct record_type *type, const char *value)
+{
+	return type->is_valid ? type->is_valid(value) : signed_data_is_valid(type->name, value);
 }
 
 static int values_check(struct txn *t, const struct record_set *r, const struct record_set *old,
@@ -232,14 +249,14 @@ static int values_check(struct txn *t, const struct record_set *r, const struct 
 	if (!r->values.n)
 		return err_set(e, -EINVAL, "InvalidChangeBatch", "Values", "%s of %s: no values",
 			       r->type, r->record_name);
-	if (r->values.n > 1 && !strcmp(r->type, "CNAME"))
-		return refuse(e, r, v[1], "a CNAME has one value");
+	if (r->values.n > 1 && (!strcmp(r->type, "CNAME") || !strcmp(r->type, "SOA")))
+		return refuse(e, r, v[1], "such a set has one value");
 	for (size_t i = 0; i < r->values.n; i++) {
 		int rc = v[i][0] == '@' ? name_value(t, r, old, v[i], e) : 0;
 
 		if (rc)
 			return rc;
-		if (v[i][0] != '@' && !type->is_valid(v[i]))
+		if (v[i][0] != '@' && !value_is_valid(type, v[i]))
 			return refuse(e, r, v[i], type->rule);
 		for (size_t j = 0; j < i; j++)
 			if (!strcmp(v[i], v[j]))
@@ -257,6 +274,32 @@ static int type_check(struct record_set *r, struct err *e)
 		       : err_set(e, -EINVAL, "InvalidParameterValue", "Type",
 				 "%s: A, AAAA, CNAME, TXT, MX, NS, SRV, PTR and CAA are served",
 				 r->type);
+}
+
+/* Where the records of a signed zone may stand (RFC 4034, 4035 section 2, 5155). */
+static int signed_check(const struct record_set *r, const struct hosted_zone *z, struct err *e)
+{
+	bool apex = !strcmp(r->record_name, "@");
+
+	if (type_find(r->type)->is_valid)
+		return 0;
+	if (z->vpc_ids.n)
+		return err_set(
+			e, -EINVAL, "InvalidChangeBatch", "Type",
+			"%s: zones of VPCs are not signed, and have an SOA record of their own",
+			r->type);
+	if (r->set_identifier)
+		return err_set(e, -EINVAL, "InvalidChangeBatch", "SetIdentifier",
+			       "%s records come in one set", r->type);
+	if (!strcmp(r->type, "DS") && apex)
+		return err_set(
+			e, -EINVAL, "InvalidChangeBatch", "RecordName",
+			"DS records stand at the name of a zone below, not at the zone's own");
+	if (!apex && (!strcmp(r->type, "SOA") || !strcmp(r->type, "DNSKEY") ||
+		      !strcmp(r->type, "NSEC3PARAM")))
+		return err_set(e, -EINVAL, "InvalidChangeBatch", "RecordName",
+			       "%s records stand at the zone's own name, @", r->type);
+	return 0;
 }
 
 static int name_check(struct record_set *r, const struct hosted_zone *z, struct err *e)
@@ -305,6 +348,12 @@ static bool goes_with(const struct record_set *a, const struct record_set *b)
 	       strcmp(a->set_identifier, b->set_identifier);
 }
 
+/* RFC 2181 section 10.1; RFC 4034 section 3: but for what signs it. */
+static bool is_beside_cname(const char *type)
+{
+	return !strcmp(type, "RRSIG") || !strcmp(type, "NSEC");
+}
+
 static bool clashes(const void *arg, const struct object *o)
 {
 	const struct record_set *r = arg, *other = AS_CONST(record_set, o);
@@ -314,7 +363,8 @@ static bool clashes(const void *arg, const struct object *o)
 		return false;
 	if (same_type)
 		return !goes_with(r, other);
-	return !strcmp(r->type, "CNAME") || !strcmp(other->type, "CNAME");
+	return (!strcmp(r->type, "CNAME") && !is_beside_cname(other->type)) ||
+	       (!strcmp(other->type, "CNAME") && !is_beside_cname(r->type));
 }
 
 static const char *clash_rule(const struct record_set *r, const struct record_set *other)
@@ -337,6 +387,8 @@ static int check(struct txn *t, const struct object *old, struct object *new, st
 
 	if (!rc)
 		rc = name_check(r, z, e);
+	if (!rc)
+		rc = signed_check(r, z, e);
 	if (!rc)
 		rc = values_check(t, r, AS_CONST(record_set, old), e);
 	if (!rc)

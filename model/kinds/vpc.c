@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "model/kinds/common.h"
+#include "model/kinds/signed.h"
 #include "model/peering.h"
 
 static const struct field fields[] = {
@@ -18,6 +19,10 @@ static const struct field fields[] = {
 	      .help = "Whether the resolver answers at the primary range + 2"),
 	FIELD(vpc, enable_dns_hostnames, "EnableDnsHostnames", .def = "false",
 	      .help = "Whether interfaces and private zones have names"),
+	FIELD(vpc, enable_dnssec_validation, "EnableDnssecValidation", .def = "false",
+	      .help = "Whether the resolver checks the signatures of public names"),
+	FIELD(vpc, dnssec_trust_anchors, "DnssecTrustAnchors", .elem = &elem_string,
+	      .help = "DS or DNSKEY records that it trusts, \"example.com DS 12345 13 2 4A5B...\""),
 	REF(vpc, dhcp_options_id, "DhcpOptionsId", KIND_DHCP_OPTIONS,
 	    .help = "DHCP option set; without one the resolver and the region's domain"),
 	FIELD(vpc, state, "State", .flags = COMPUTED | COLUMN, .help = "available"),
@@ -126,6 +131,19 @@ static int ipv6_defaults(struct txn *t, const struct vpc *old, const struct vpc 
 	return rc ? rc : open_default_group(t, v->o.id, e);
 }
 
+/* Route 53 Resolver API, ResolverDnssecConfig. */
+static int dnssec_check(const struct vpc *v, struct err *e)
+{
+	int rc = 0;
+
+	if (v->enable_dnssec_validation && !v->enable_dns_support)
+		return err_set(e, -EINVAL, "InvalidParameterCombination", "EnableDnssecValidation",
+			       "EnableDnssecValidation needs EnableDnsSupport");
+	for (size_t i = 0; i < v->dnssec_trust_anchors.n && !rc; i++)
+		rc = trust_anchor_check(((char **)v->dnssec_trust_anchors.v)[i], e);
+	return rc;
+}
+
 static int check(struct txn *t, const struct object *old, struct object *new, struct err *e)
 {
 	struct vpc *v = AS(vpc, new);
@@ -134,6 +152,8 @@ static int check(struct txn *t, const struct object *old, struct object *new, st
 	if (!rc && v->enable_dns_hostnames && !v->enable_dns_support)
 		rc = err_set(e, -EINVAL, "InvalidParameterCombination", "EnableDnsHostnames",
 			     "EnableDnsHostnames needs EnableDnsSupport");
+	if (!rc)
+		rc = dnssec_check(v, e);
 	if (!rc && old)
 		rc = ipv6_defaults(t, AS_CONST(vpc, old), v, e);
 	return rc || v->state ? rc : text_set(&v->state, "available", e);

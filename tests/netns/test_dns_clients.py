@@ -24,6 +24,7 @@ def net(vpcd):
         "Subnets": {"a": {"CidrBlock": "10.0.1.0/24"}},
         "SecurityGroups": {"open": allow_all()}},
         "six": {"CidrBlock": "10.6.0.0/16", "Ipv6CidrBlock": "2001:db8:1000::/56",
+                "EnableDnsHostnames": True,
                 "Subnets": {"a": {"CidrBlock": "10.6.1.0/24",
                                   "Ipv6CidrBlock": "2001:db8:1000:1::/64"}}}},
         "Instances": {
@@ -31,7 +32,8 @@ def net(vpcd):
             "db6": {"Subnet": "six/a", "Ipv6Addresses": ["2001:db8:1000:1::50"]},
             "ask": {"Subnet": "one/a", "SecurityGroups": ["one/open"]},
             "db": {"Subnet": "one/a", "PrivateIpAddress": "10.0.1.50",
-                   "SecurityGroups": ["one/open"]}},
+                   "PublicIp": "198.51.100.50", "SecurityGroups": ["one/open"]}},
+        "VpcPeeringConnections": {"peers": {"Vpc": "one", "PeerVpc": "six"}},
         "InternetHosts": {"www.example.com": {"Address": "203.0.113.80"}},
         "HostedZones": {"shop.test": {"Vpcs": ["one"], "Records": {
             "db A": "@db", "pg CNAME": "db.shop.test", "six AAAA": "2001:db8::6",
@@ -97,6 +99,21 @@ def test_the_resolver_over_ipv6_and_names_of_ipv6_addresses(net, transport):
     assert ask("www.example.com") == ["203.0.113.80"]
     out = net.exec("ask6", "dig", transport, "@fd00:ec2::253", "-x", "2001:db8:1000:1::99").stdout
     assert "NXDOMAIN" in out and "8.b.d.0.1.0.0.2.ip6.arpa." in out.split("AUTHORITY SECTION")[1]
+
+
+def test_peers_see_private_addresses_where_that_side_allows_it(net):
+    name = "ec2-198-51-100-50.compute-1.amazonaws.com"
+
+    def seen():
+        return net.exec("ask6", "dig", "+short", name).stdout.split()
+    assert seen() == ["198.51.100.50"]
+    options = {"AllowDnsResolutionFromRemoteVpc": True}
+    net.rest("PATCH", "/v1/vpc-peering-connections/peers",
+             {"AccepterPeeringConnectionOptions": options})  # the other side's say
+    assert seen() == ["198.51.100.50"]
+    net.rest("PATCH", "/v1/vpc-peering-connections/peers",
+             {"RequesterPeeringConnectionOptions": options})
+    assert seen() == ["10.0.1.50"]
 
 
 # Both families and HTTPS at once, from one socket, as browsers do.

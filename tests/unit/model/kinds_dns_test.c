@@ -164,7 +164,7 @@ static void bad_name_type_or_ttl_is_refused(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		refuse_record(t, z, names[i], "A", "'10.0.0.1'", "InvalidChangeBatch",
 			      "RecordName");
-	refuse_record(t, z, "x", "SOA", "'x'", "InvalidParameterValue", "Type");
+	refuse_record(t, z, "x", "NAPTR", "'x'", "InvalidParameterValue", "Type");
 	refuse_record(t, z, "x", "WKS", "'x'", "InvalidParameterValue", "Type");
 	refuse_make(t, KIND_RECORD_SET, "InvalidParameterValue", "TTL",
 		    "{'HostedZoneId': '%s', 'RecordName': 'x', 'Type': 'A', 'TTL': 2147483648, "
@@ -188,6 +188,72 @@ static void name_that_is_too_long_with_its_zone_is_refused(void **state)
 	record(t, z, name, "A", "'10.0.0.1'");
 	strcpy(name + 240, "aaaa");
 	refuse_record(t, z, name, "A", "'10.0.0.1'", "InvalidChangeBatch", "RecordName");
+}
+
+/* ---- signed zones ---- */
+
+#define DIGEST "e2d3c916f6deeac73294e8268fb5885044a833fc5459588f4a9184cfc41a5766"
+
+static void records_of_signed_zones_stand_where_they_may(void **state)
+{
+	struct txn *t = ((struct env *)*state)->t;
+	const char *vpc = make(t, KIND_VPC, "{'CidrBlock': '10.0.0.0/16'}");
+	const char *z = zone(t, "shop.test");
+	const char *private =
+		make(t, KIND_HOSTED_ZONE, "{'DomainName': 'shop.test', 'VpcIds': ['%s']}", vpc);
+
+	record(t, z, "@", "SOA", "'ns.shop.test. h.shop.test. 1 2 3 4 5'");
+	record(t, z, "@", "DNSKEY", "'257 3 13 AAECAwQF'");
+	record(t, z, "@", "NSEC3PARAM", "'1 0 1 abcd'");
+	record(t, z, "sub", "DS", "'1 13 2 " DIGEST "'");
+	record(t, z, "x", "CNAME", "'y.test'");
+	record(t, z, "x", "RRSIG",
+	       "'CNAME 13 3 60 20300101000000 20200101000000 1 shop.test. AAAA'");
+	record(t, z, "x", "NSEC", "'y.shop.test. CNAME RRSIG'");
+	refuse_record(t, z, "x", "A", "'10.0.0.1'", "InvalidChangeBatch", "RecordName");
+	refuse_record(t, z, "www", "SOA", "'a. b. 1 2 3 4 5'", "InvalidChangeBatch", "RecordName");
+	refuse_record(t, z, "www", "DNSKEY", "'257 3 13 AAECAwQF'", "InvalidChangeBatch",
+		      "RecordName");
+	refuse_record(t, z, "@", "DS", "'1 13 2 " DIGEST "'", "InvalidChangeBatch", "RecordName");
+	refuse_record(t, z, "other", "DS", "'1 13 2'", "InvalidChangeBatch", "Values");
+	refuse_record(t, z, "other", "RRSIG", "'A 13'", "InvalidChangeBatch", "Values");
+	refuse_record(t, private, "sub", "DS", "'1 13 2 " DIGEST "'", "InvalidChangeBatch", "Type");
+}
+
+static void trust_anchors_are_checked(void **state)
+{
+	struct txn *t = ((struct env *)*state)->t;
+	static const char *const bad[] = {
+		"shop.test A 10.0.0.1",		  "shop.test",
+		"shop.test DS 1 99 2 " DIGEST,	  "shop.test DS 1 13 1 " DIGEST,
+		"shop.test DS 1 13 3 " DIGEST,	  "shop.test DNSKEY 1 3 13 AAECAwQF",
+		"shop.test CH DS 1 13 2 " DIGEST,
+	};
+	const char *vpc = make(t, KIND_VPC,
+			       "{'CidrBlock': '10.0.0.0/16', 'EnableDnssecValidation': true, "
+			       "'DnssecTrustAnchors': ['shop.test. 60 IN DS 1 13 2 " DIGEST
+			       "', '. DNSKEY 257 3 8 AAECAwQF']}");
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		refuse_patch(t, vpc, "InvalidParameterValue", "DnssecTrustAnchors",
+			     "{'DnssecTrustAnchors': ['%s']}", bad[i]);
+	refuse_patch(t, vpc, "InvalidParameterCombination", "EnableDnssecValidation",
+		     "{'EnableDnsSupport': false}");
+}
+
+/* A Name that could be one in DNS is one, and then nobody else's. */
+static void internet_hosts_answer_to_a_name_that_is_a_domain(void **state)
+{
+	struct txn *t = ((struct env *)*state)->t;
+	const char *h = make(t, KIND_INTERNET_HOST, "{'Name': 'WWW.example.com'}");
+
+	assert_string_equal(GET(internet_host, t, h)->domain_name, "www.example.com");
+	h = make(t, KIND_INTERNET_HOST, "{'Name': 'www'}");
+	assert_null(GET(internet_host, t, h)->domain_name);
+	h = make(t, KIND_INTERNET_HOST, "{'Name': 'a.test', 'DomainName': 'b.test'}");
+	assert_string_equal(GET(internet_host, t, h)->domain_name, "b.test");
+	refuse_make(t, KIND_INTERNET_HOST, "InvalidParameterValue", "DomainName",
+		    "{'Name': 'b.test'}");
 }
 
 static void cname_stands_alone(void **state)
@@ -425,6 +491,9 @@ int main(void)
 		env_test(long_string_is_refused),
 		env_test(bad_name_type_or_ttl_is_refused),
 		env_test(name_that_is_too_long_with_its_zone_is_refused),
+		env_test(records_of_signed_zones_stand_where_they_may),
+		env_test(trust_anchors_are_checked),
+		env_test(internet_hosts_answer_to_a_name_that_is_a_domain),
 		env_test(cname_stands_alone),
 		env_test(private_zones_and_wildcards_delegate_nothing),
 		env_test(sandboxs_name_is_resolved_in_the_zones_vpc),
