@@ -11,7 +11,8 @@
 
 static const struct field fields[] = {
 	FIELD(internet_host, domain_name, "DomainName", .flags = IMMUTABLE | COLUMN, .max = 253,
-	      .help = "Name that the public name server gives it"),
+	      .help = "Name that the public name server gives it; absent: its Name, if that is a "
+		      "domain, \"www.example.com\""),
 	FIELD(internet_host, address, "Address", .flags = ALLOCATED | COLUMN,
 	      .help = "Public address; absent: the lowest free one of 203.0.113.0/24"),
 	FIELD(internet_host, ipv6_address, "Ipv6Address", .flags = IMMUTABLE | COLUMN,
@@ -138,12 +139,19 @@ static int ipv6_check(struct txn *t, const struct internet_host *h, struct err *
 		     : 0;
 }
 
+static bool is_domain(const char *name)
+{
+	return name && strchr(name, '.') && domain_is_valid(name, false);
+}
+
 static int name_check(struct txn *t, struct internet_host *h, struct err *e)
 {
-	int rc;
+	int rc = 0;
 
-	if (!h->domain_name)
-		return 0;
+	if (!h->domain_name && is_domain(h->o.name))
+		rc = text_set(&h->domain_name, h->o.name, e);
+	if (rc || !h->domain_name)
+		return rc;
 	rc = domain_check(&h->domain_name, "DomainName", e);
 	if (rc)
 		return rc;
