@@ -55,7 +55,7 @@ void get_metrics(struct request *rq)
 		buf_printf(&b, "vpcd_objects{kind=\"%s\"} %zu\n", kinds[k]->name,
 			   count(request_model(rq), k));
 	buf_printf(&b,
-		   "# HELP vpcd_revision Revision of the store.\n# TYPE vpcd_revision counter\n"
+		   "# HELP vpcd_revision Revision of the store.\n# TYPE vpcd_revision gauge\n"
 		   "vpcd_revision %llu\n",
 		   (unsigned long long)store_revision(a->cfg.store));
 	buf_puts(&b, "# HELP vpcd_api_responses_total Answers of the API by HTTP status.\n"

@@ -9,28 +9,33 @@
 #include "bpf/dataplane.h"
 #include "lib/err.h"
 
-/* The metrics of AWS/NATGateway (VPC User Guide, "NAT gateway metrics"). X(name, help) */
-#define NAT_GATEWAY_METRICS(X)                                               \
-	X(ActiveConnectionCount, "Concurrent TCP connections")               \
-	X(BytesInFromDestination, "Bytes received from the destination")     \
-	X(BytesInFromSource, "Bytes received from clients in the VPC")       \
-	X(BytesOutToDestination, "Bytes sent to the destination")            \
-	X(BytesOutToSource, "Bytes sent to clients in the VPC")              \
-	X(ConnectionAttemptCount, "Connections attempted")                   \
-	X(ConnectionEstablishedCount, "Connections established")             \
-	X(ErrorPortAllocation, "Times that no source port was free")         \
-	X(IdleTimeoutCount, "Connections ended after 350 s of silence")      \
-	X(PacketsDropCount, "Packets dropped by the gateway")                \
-	X(PacketsInFromDestination, "Packets received from the destination") \
-	X(PacketsInFromSource, "Packets received from clients in the VPC")   \
-	X(PacketsOutToDestination, "Packets sent to the destination")        \
-	X(PacketsOutToSource, "Packets sent to clients in the VPC")
+/* The metrics of AWS/NATGateway (VPC User Guide, "NAT gateway metrics"), and what they are
+ * called at /metrics, by the conventions of Prometheus. X(name, series, help) */
+#define NAT_GATEWAY_METRICS(X)                                                                     \
+	X(ActiveConnectionCount, active_connections, "Concurrent TCP connections")                 \
+	X(BytesInFromDestination, in_from_destination_bytes_total,                                 \
+	  "Bytes received from the destination")                                                   \
+	X(BytesInFromSource, in_from_source_bytes_total, "Bytes received from clients in the VPC") \
+	X(BytesOutToDestination, out_to_destination_bytes_total, "Bytes sent to the destination")  \
+	X(BytesOutToSource, out_to_source_bytes_total, "Bytes sent to clients in the VPC")         \
+	X(ConnectionAttemptCount, connection_attempts_total, "Connections attempted")              \
+	X(ConnectionEstablishedCount, connections_established_total, "Connections established")    \
+	X(ErrorPortAllocation, port_allocation_errors_total, "Times that no source port was free") \
+	X(IdleTimeoutCount, idle_timeouts_total, "Connections ended after 350 s of silence")       \
+	X(PacketsDropCount, dropped_packets_total, "Packets dropped by the gateway")               \
+	X(PacketsInFromDestination, in_from_destination_packets_total,                             \
+	  "Packets received from the destination")                                                 \
+	X(PacketsInFromSource, in_from_source_packets_total,                                       \
+	  "Packets received from clients in the VPC")                                              \
+	X(PacketsOutToDestination, out_to_destination_packets_total,                               \
+	  "Packets sent to the destination")                                                       \
+	X(PacketsOutToSource, out_to_source_packets_total, "Packets sent to clients in the VPC")
 
 /* Sums since the gateway was made; ActiveConnectionCount is of now. Bytes and packets are those
  * that pass, so what comes in goes out: what is dropped on the way counts as PacketsDropCount
  * alone. */
 struct nat_gateway_metrics {
-#define NAT_GATEWAY_METRIC(name, help) uint64_t name;
+#define NAT_GATEWAY_METRIC(name, series, help) uint64_t name;
 	NAT_GATEWAY_METRICS(NAT_GATEWAY_METRIC)
 #undef NAT_GATEWAY_METRIC
 };

@@ -7,6 +7,7 @@
 #include "lib/cleanup.h"
 #include "lib/log.h"
 #include "vpcd/daemon.h"
+#include "vpcd/metrics_process.h"
 
 static uint64_t when_applied(void *arg, uint64_t revision, void (*done)(void *), void *done_arg)
 {
@@ -73,7 +74,7 @@ static void drop_metrics(struct daemon *d, struct buf *out)
 		      "sent them and by reason.\n"
 		      "# TYPE vpcd_dropped_packets_total counter\n");
 	dataplane_drops(d->dp, drop_metric, &s, NULL);
-	buf_puts(out, "# HELP vpcd_dropped_bytes_total Bytes of these, with their frames.\n"
+	buf_puts(out, "# HELP vpcd_dropped_bytes_total Bytes of frames dropped, by the same.\n"
 		      "# TYPE vpcd_dropped_bytes_total counter\n");
 	s.bytes = true;
 	dataplane_drops(d->dp, drop_metric, &s, NULL);
@@ -221,6 +222,7 @@ static void metrics(void *arg, struct buf *out)
 {
 	struct daemon *d = arg;
 
+	metrics_process_put(out);
 	apply_metrics(d, out);
 	dns_metrics(d, out);
 	linklocal_metrics(d, out);

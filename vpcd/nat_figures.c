@@ -3,6 +3,7 @@
  */
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/cleanup.h"
 #include "lib/log.h"
@@ -76,8 +77,10 @@ static int gateways_list(struct nat_figures *f, struct gateways *ret)
 static void metric(const struct gateways *g, const struct nat_gateway_metrics *m, const char *name,
 		   const char *help, size_t offset, struct buf *out)
 {
-	buf_printf(out, "# HELP vpcd_nat_gateway_%s %s\n# TYPE vpcd_nat_gateway_%s gauge\n", name,
-		   help, name);
+	bool sum = !strcmp(name + strlen(name) - strlen("_total"), "_total");
+
+	buf_printf(out, "# HELP vpcd_nat_gateway_%s %s.\n# TYPE vpcd_nat_gateway_%s %s\n", name,
+		   help, name, sum ? "counter" : "gauge");
 	for (size_t i = 0; i < g->n; i++)
 		buf_printf(out, "vpcd_nat_gateway_%s{nat_gateway=\"%s\"} %llu\n", name, g->ids[i],
 			   *(const unsigned long long *)((const char *)&m[i] + offset));
@@ -92,8 +95,8 @@ void nat_figures_metrics(struct nat_figures *f, struct buf *out)
 		return;
 	m = calloc(g.n, sizeof(*m));
 	if (m && !nat_gateway_metrics(f->dp, g.numbers, g.n, m, NULL)) {
-#define METRIC(name, help) \
-	metric(&g, m, #name, help, offsetof(struct nat_gateway_metrics, name), out);
+#define METRIC(name, series, help) \
+	metric(&g, m, #series, help, offsetof(struct nat_gateway_metrics, name), out);
 		NAT_GATEWAY_METRICS(METRIC)
 #undef METRIC
 	}
@@ -109,7 +112,7 @@ struct json *nat_figures_json(struct nat_figures *f, const char *id)
 	if (!number || nat_gateway_metrics(f->dp, &number, 1, &m, NULL))
 		return NULL;
 	j = json_new_obj();
-#define MEMBER(name, help) json_set_num(j, #name, (double)m.name);
+#define MEMBER(name, series, help) json_set_num(j, #name, (double)m.name);
 	NAT_GATEWAY_METRICS(MEMBER)
 #undef MEMBER
 	return j;

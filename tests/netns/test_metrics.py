@@ -3,10 +3,12 @@
 
 import collections
 import json
+import os
 import re
 import subprocess
 
 import pytest
+from prometheus_client import parser
 
 from conftest import ROOT, allow_all, server, until
 
@@ -20,6 +22,7 @@ def net(make_daemon):
     vpcd.up({"Lab": "metrics", "Vpcs": {"p": {
         "CidrBlock": "10.0.0.0/16",
         "Subnets": {"a": {"CidrBlock": "10.0.1.0/24"}},
+        "NatGateways": {"nat": {"Subnet": "a", "ConnectivityType": "private"}},
         "SecurityGroups": {"open": allow_all(), "closed": {}}}},
         "Instances": {
             "client": {"Subnet": "p/a", "SecurityGroups": ["p/open"]},
@@ -134,17 +137,36 @@ def test_counters_outlive_the_daemon(net):
     assert counts(net, "client") == before
 
 
-def test_the_text_is_well_formed(net):
-    text = subprocess.run(["curl", "-s", "--unix-socket", str(net.socket), "http://vpcd/metrics"],
-                          capture_output=True, text=True, check=True).stdout
-    declared = re.findall(r"^# TYPE (\w+) (counter|gauge)$", text, re.M)
-    assert len(declared) == len(dict(declared)), "declared twice"
-    for name, kind in declared:
-        assert re.search(rf"^# HELP {name} \S", text, re.M), name
-        if name.startswith("vpcd_interface_") or name.startswith("vpcd_dropped_"):
-            assert kind == "counter" and name.endswith("_total")
-    names = set(re.findall(r"^(\w+)[{ ]", re.sub(r"^#.*$", "", text, flags=re.M), re.M))
-    assert names <= set(dict(declared)), names - set(dict(declared))
+def families(net):
+    return list(parser.text_string_to_metric_families(net.metrics()))
+
+
+def test_prometheus_own_parser_reads_it(net):
+    found = families(net)
+    names = [f.name for f in found]
+    assert len(names) == len(set(names)), "a family is said twice, or in pieces"
+    assert {"vpcd_build_info", "process_cpu_seconds", "process_resident_memory_bytes",
+            "vpcd_nat_gateway_active_connections"} <= set(names)
+    series = [(s.name, tuple(sorted(s.labels.items()))) for f in found for s in f.samples]
+    assert len(series) == len(set(series)) > 100, "a series has two values"
+    started = next(f.samples[0].value for f in found if f.name == "process_start_time_seconds")
+    assert abs(started - os.stat(net.dir / "notify").st_mtime) < 3600
+
+
+def test_names_follow_the_conventions(net):
+    """What promtool check metrics says (prometheus.io, "Metric and label naming")."""
+    for f in families(net):
+        sample = f.name + ("_total" if f.type == "counter" else "")
+        assert f.type in ("counter", "gauge"), f
+        assert re.fullmatch(r"(vpcd|process)(_[a-z0-9]+)+", f.name), f.name
+        assert f.documentation.endswith("."), f"{f.name} has no help: {f.documentation!r}"
+        assert {s.name for s in f.samples} <= {sample}, f.samples
+        assert not re.search(r"_(total|count|sum|bucket)$", f.name), f.name
+        assert not set(f.name.split("_")) & {"gauge", "counter", "ms", "milliseconds", "kb",
+                                             "second", "byte", "packet", "percent"}, f.name
+        for s in f.samples:
+            assert all(re.fullmatch(r"[a-z][a-z_]*", label) for label in s.labels)
+            assert f.type == "gauge" or s.value >= 0
 
 
 def test_every_series_of_the_dashboard_exists(net):
