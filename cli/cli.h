@@ -117,6 +117,7 @@ int cmd_events(struct cli *c);
 int cmd_status(struct cli *c);
 int cmd_clock(struct cli *c);
 int cmd_explain(struct cli *c);
+int cmd_schema(struct cli *c);
 int cmd_config(struct cli *c);
 int cmd_completion(struct cli *c);
 int cmd_complete(struct cli *c);

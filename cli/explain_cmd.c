@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * vpcctl explain KIND[.Field]: the schema in words.
+ * vpcctl explain KIND[.Field]: the schema in words; vpcctl schema: for programs.
  */
 #include <string.h>
 
 #include "cli/cli.h"
 #include "lib/buf.h"
+#include "model/topology.h"
 
 static void type_add(struct buf *b, const struct field *f)
 {
@@ -114,4 +115,21 @@ int cmd_explain(struct cli *c)
 		return explain_as_json(c, k);
 	explain_kind(k);
 	return EXIT_DONE;
+}
+
+int cmd_schema(struct cli *c)
+{
+	const char *name = c->args.n_pos ? c->args.pos[0] : NULL;
+	const struct kind *k = name ? kind_find(name) : NULL;
+	cleanup_json struct json *schema = NULL;
+	cleanup_free char *text = NULL;
+
+	if (c->args.n_pos > 1)
+		return cli_usage(c, "one kind, or none for the topology file");
+	if (name && !k)
+		return cli_fail(c, EXIT_NOT_FOUND, "no kind %s: see `vpcctl --help`", name);
+	schema = k ? kind_json_schema(k) : topology_json_schema();
+	text = json_print_pretty(schema);
+	puts(text ? text : "");
+	return text ? EXIT_DONE : EXIT_REFUSED;
 }

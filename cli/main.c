@@ -234,6 +234,8 @@ const struct command commands[] = {
 	 "vpcctl clock advance 350s", cmd_clock, {change_opts}, .complete = "show advance"},
 	{"explain", NULL, "KIND[.Field]", "Explain a kind of object or one of its fields",
 	 "vpcctl explain subnet.CidrBlock", cmd_explain, {NULL}, .complete = "kinds"},
+	{"schema", NULL, "[KIND]", "Print the JSON Schema of topology files, or of a kind's objects",
+	 "vpcctl schema > vpcd.schema.json", cmd_schema, {NULL}, .complete = "kinds"},
 	{"config", NULL, "show", "Print the settings in use",
 	 "vpcctl config show --origin", cmd_config, {config_opts}, .complete = "show"},
 	{"completion", NULL, "bash|zsh|fish", "Print a script that completes commands and names",

@@ -91,15 +91,9 @@ void fields_schema(const struct field *fields, struct json *out)
 	struct json *properties = json_new_obj(), *required = json_new_arr();
 
 	field_for_each (f, fields) {
-		struct json *s;
-
 		if (f->flags & COMPUTED)
 			continue;
-		s = value_schema(f);
-		json_set_str(s, "description", f->help);
-		if (f->def)
-			json_set_str(s, "default", f->def);
-		json_set(properties, f->name, s);
+		json_set(properties, f->name, field_schema(f));
 		if (f->flags & REQUIRED)
 			json_append(required, json_new_str(f->name));
 	}

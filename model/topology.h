@@ -51,6 +51,11 @@ int topology_unload(struct txn *t, const char *lab, struct plan_steps *ret_steps
 int topology_export(const struct model *m, const char *lab, bool canonical, struct json **ret,
 		    struct err *e);
 
+/* JSON Schema (draft 2020-12) of the file, for editors: from the same tables of keys and fields by
+ * which it is read. What it cannot say (which names there are, which ranges overlap) `validate`
+ * does. */
+struct json *topology_json_schema(void);
+
 /* "tcp 5432 from orders" to a security group rule's spec and back. A peer is a CIDR block, a group,
  * "vpc/group", or a prefix list ("pl:NAME" insists); groups win: rule_settle. */
 int rule_parse(const char *text, struct json **ret_spec, struct err *e);

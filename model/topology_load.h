@@ -15,6 +15,13 @@ struct key {
 /* Keys of a kind's block, terminated by {0}; NULL for kinds that are no block of their own. */
 const struct key *block_keys(enum kind_id kind);
 
+/* A map of the file, keyed by name, and the kind of what is in it. Both end with {0}. */
+struct block {
+	const char *key;
+	enum kind_id kind;
+};
+extern const struct block top_blocks[], vpc_blocks[];
+
 /* One object that the file wants. */
 struct entry {
 	enum kind_id kind;

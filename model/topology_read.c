@@ -122,23 +122,28 @@ static const struct key rule_group_keys[] = {{"FirewallRules", "FirewallRules"},
 					     {"Tags", "Tags"},
 					     {0}};
 static const struct key query_log_keys[] = {{"Vpcs", "VpcIds"}, {"Tags", "Tags"}, {0}};
-static const struct key top_keys[] = {{"$schema", NULL},
-				      {"Lab", NULL},
-				      {"Vpcs", NULL},
-				      {"VpcPeeringConnections", NULL},
-				      {"PrefixLists", NULL},
-				      {"ElasticIps", NULL},
-				      {"Functions", NULL},
-				      {"Instances", NULL},
-				      {"InternetHosts", NULL},
-				      {"HostedZones", NULL},
-				      {"DhcpOptions", NULL},
-				      {"ResolverRules", NULL},
-				      {"FirewallDomainLists", NULL},
-				      {"FirewallRuleGroups", NULL},
-				      {"QueryLogConfigs", NULL},
-				      {"Tests", NULL},
-				      {0}};
+/* Of the file itself, beside top_blocks. */
+static const char *const file_keys[] = {"$schema", "Lab", "Tests"};
+
+/* In the order in which they are read. */
+const struct block top_blocks[] = {{"Vpcs", KIND_VPC},
+				   {"VpcPeeringConnections", KIND_VPC_PEERING_CONNECTION},
+				   {"PrefixLists", KIND_PREFIX_LIST},
+				   {"ElasticIps", KIND_ELASTIC_IP},
+				   {"Instances", KIND_INSTANCE},
+				   {"Functions", KIND_FUNCTION},
+				   {"InternetHosts", KIND_INTERNET_HOST},
+				   {"HostedZones", KIND_HOSTED_ZONE},
+				   {"DhcpOptions", KIND_DHCP_OPTIONS},
+				   {"ResolverRules", KIND_RESOLVER_RULE},
+				   {"FirewallDomainLists", KIND_FIREWALL_DOMAIN_LIST},
+				   {"FirewallRuleGroups", KIND_FIREWALL_RULE_GROUP},
+				   {"QueryLogConfigs", KIND_QUERY_LOG_CONFIG},
+				   {0}};
+const struct block vpc_blocks[] = {
+	{"Subnets", KIND_SUBNET},	   {"SecurityGroups", KIND_SECURITY_GROUP},
+	{"NetworkAcls", KIND_NETWORK_ACL}, {"NatGateways", KIND_NAT_GATEWAY},
+	{"RouteTables", KIND_ROUTE_TABLE}, {0}};
 
 const struct key *block_keys(enum kind_id kind)
 {
@@ -441,41 +446,34 @@ static void read_vpc(struct load *l, const struct json *body)
 		     json_get(body, "InternetGateway"));
 	read_gateway(l, KIND_EGRESS_ONLY_INTERNET_GATEWAY, name, at, "EgressOnlyInternetGateway",
 		     json_get(body, "EgressOnlyInternetGateway"));
-	read_block(l, KIND_SUBNET, name, at, "Subnets", json_get(body, "Subnets"));
-	read_block(l, KIND_SECURITY_GROUP, name, at, "SecurityGroups",
-		   json_get(body, "SecurityGroups"));
-	read_block(l, KIND_NETWORK_ACL, name, at, "NetworkAcls", json_get(body, "NetworkAcls"));
-	read_block(l, KIND_NAT_GATEWAY, name, at, "NatGateways", json_get(body, "NatGateways"));
-	read_block(l, KIND_ROUTE_TABLE, name, at, "RouteTables", json_get(body, "RouteTables"));
+	for (const struct block *b = vpc_blocks; b->key; b++)
+		read_block(l, b->kind, name, at, b->key, json_get(body, b->key));
+}
+
+static void check_file_keys(struct load *l)
+{
+	struct key keys[ARRAY_SIZE(top_blocks) + ARRAY_SIZE(file_keys)] = {0};
+	size_t n = 0;
+
+	for (const struct block *b = top_blocks; b->key; b++)
+		keys[n++].key = b->key;
+	for (size_t i = 0; i < ARRAY_SIZE(file_keys); i++)
+		keys[n++].key = file_keys[i];
+	check_keys(l, l->doc, keys, "");
 }
 
 static void read_document(struct load *l)
 {
 	size_t n;
 
-	check_keys(l, l->doc, top_keys, "");
+	check_file_keys(l);
 	if (json_get(l->doc, "Vpcs") &&
 	    value_is_type(l, json_get(l->doc, "Vpcs"), JSON_OBJECT, "", "Vpcs"))
 		json_for_each (vpc, json_get(l->doc, "Vpcs"))
 			read_vpc(l, vpc);
-	read_block(l, KIND_VPC_PEERING_CONNECTION, NULL, "", "VpcPeeringConnections",
-		   json_get(l->doc, "VpcPeeringConnections"));
-	read_block(l, KIND_PREFIX_LIST, NULL, "", "PrefixLists", json_get(l->doc, "PrefixLists"));
-	read_block(l, KIND_ELASTIC_IP, NULL, "", "ElasticIps", json_get(l->doc, "ElasticIps"));
-	read_block(l, KIND_INSTANCE, NULL, "", "Instances", json_get(l->doc, "Instances"));
-	read_block(l, KIND_FUNCTION, NULL, "", "Functions", json_get(l->doc, "Functions"));
-	read_block(l, KIND_INTERNET_HOST, NULL, "", "InternetHosts",
-		   json_get(l->doc, "InternetHosts"));
-	read_block(l, KIND_HOSTED_ZONE, NULL, "", "HostedZones", json_get(l->doc, "HostedZones"));
-	read_block(l, KIND_DHCP_OPTIONS, NULL, "", "DhcpOptions", json_get(l->doc, "DhcpOptions"));
-	read_block(l, KIND_RESOLVER_RULE, NULL, "", "ResolverRules",
-		   json_get(l->doc, "ResolverRules"));
-	read_block(l, KIND_FIREWALL_DOMAIN_LIST, NULL, "", "FirewallDomainLists",
-		   json_get(l->doc, "FirewallDomainLists"));
-	read_block(l, KIND_FIREWALL_RULE_GROUP, NULL, "", "FirewallRuleGroups",
-		   json_get(l->doc, "FirewallRuleGroups"));
-	read_block(l, KIND_QUERY_LOG_CONFIG, NULL, "", "QueryLogConfigs",
-		   json_get(l->doc, "QueryLogConfigs"));
+	for (const struct block *b = top_blocks; b->key; b++)
+		if (b->kind != KIND_VPC)
+			read_block(l, b->kind, NULL, "", b->key, json_get(l->doc, b->key));
 	if (json_get(l->doc, "Tests"))
 		value_is_type(l, json_get(l->doc, "Tests"), JSON_ARRAY, "", "Tests");
 	/* What depends on all names being known. */

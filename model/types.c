@@ -578,6 +578,16 @@ static struct json *text_to_json(const struct field *f, const char *text)
 	return j;
 }
 
+struct json *field_schema(const struct field *f)
+{
+	struct json *s = value_schema(f);
+
+	json_set_str(s, "description", f->help);
+	if (f->def)
+		json_set(s, "default", text_to_json(f, f->def));
+	return s;
+}
+
 int value_parse_text(const struct field *f, const char *text, void *p, struct err *e)
 {
 	cleanup_json struct json *j = text_to_json(f, text);

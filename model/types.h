@@ -38,6 +38,8 @@ bool value_is_set(const struct field *f, const void *p);
 /* A bool that excludes others (.oneof) is absent when false: neither counted nor printed. */
 bool value_is_absent(const struct field *f, const void *p);
 struct json *value_schema(const struct field *f);
+/* The same with the field's help and default. */
+struct json *field_schema(const struct field *f);
 
 /* The fields of a struct at base: objects and records alike. */
 int fields_defaults(const struct field *fields, void *base, struct err *e);
