@@ -201,7 +201,8 @@ static __always_inline int pass_error(struct __sk_buff *skb, struct walk *w, int
 
 	if (w->dry)
 		return DROP_NONE;
-	if (w->old_flags & (FLOW_SNAT | FLOW_DNAT)) {
+	/* A router on the way has an address of its own, which a gateway may translate. */
+	if ((w->old_flags & (FLOW_SNAT | FLOW_DNAT)) || !ip128_equal(&w->at.saddr, &w->key.saddr)) {
 		reason = error_rewrite(skb, w);
 		if (reason)
 			return reason;

@@ -149,6 +149,12 @@ static __always_inline int claim_reason(int rc)
 
 enum reply_half { REPLY_WANTED, REPLY_KEPT };
 
+/* An answer opens no way back. */
+static __always_inline int is_echo_reply(const struct walk *w)
+{
+	return w->is.is_echo && w->key.dport == bpf_htons(FLOW_ECHO_REPLY);
+}
+
 /* The receiver's half may be there already, if it knows the flow by another way (a middlebox sent
  * on what the opener sent): what it sends comes out as our reply, so it stays as it is. */
 static __always_inline int reply_half(struct walk *w, const int own_stays)
@@ -157,6 +163,12 @@ static __always_inline int reply_half(struct walk *w, const int own_stays)
 	__be16 sport, dport;
 
 	turn_ports(w->is.is_echo, w->key.sport, w->key.dport, &sport, &dport);
+	if (is_echo_reply(w)) {
+		/* Nor is one that is over to be as young as ours. */
+		if (f && flow_expired(&w->reverse_key, f, w->now))
+			flow_leave(&w->reverse_key, f, FLOW_CLOSED);
+		return REPLY_KEPT;
+	}
 	if (!f || flow_state(f) != FLOW_LIVE || flow_expired(&w->reverse_key, f, w->now))
 		return REPLY_WANTED;
 	if (!ip128_equal(&f->saddr, &w->key.daddr) || !ip128_equal(&f->daddr, &w->key.saddr) ||
@@ -227,7 +239,7 @@ static __always_inline void end_unasked(struct walk *w)
 		return;
 	f = bpf_map_lookup_elem(&flows, &w->key);
 	if (f && flow_state(f) == FLOW_LIVE && !is_role(&w->key, f))
-		flow_close_pair(&w->key, f);
+		flow_leave(&w->key, f, FLOW_CLOSED);
 }
 
 /* Enters both halves of what the walk decided. */

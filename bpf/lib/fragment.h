@@ -40,6 +40,7 @@ __noinline int fragment_follow(struct walk *w)
 		return DROP_FRAGMENT;
 	w->key.sport = f->sport;
 	w->key.dport = f->dport;
+	w->is.is_echo = is_echo_key(&w->key);
 	w->is.icmp_type = f->icmp_type;
 	w->is.icmp_code = f->icmp_code;
 	return DROP_NONE;

@@ -76,10 +76,27 @@ struct entry *memory_find(const struct memory *m, const char *eni, const struct 
 	for (struct entry *en = m->entries; en; en = en->next) {
 		if (strcmp(en->eni, eni) || !tuple_same(&en->t, t))
 			continue;
-		return m->now - en->last >= entry_timeout(en) || (opening && en->closing) ? NULL
-											  : en;
+		return en->ended || m->now - en->last >= entry_timeout(en) ||
+				       (opening && en->closing)
+			       ? NULL
+			       : en;
 	}
 	return NULL;
+}
+
+bool memory_ended(const struct memory *m, const char *eni, const struct tuple *t)
+{
+	for (const struct entry *en = m->entries; en; en = en->next)
+		if (!strcmp(en->eni, eni) && tuple_same(&en->t, t))
+			return en->ended;
+	return false;
+}
+
+void memory_end(struct memory *m, const char *eni, const struct tuple *t)
+{
+	for (struct entry *en = m->entries; en; en = en->next)
+		if (!strcmp(en->eni, eni) && tuple_same(&en->t, t))
+			en->ended = true;
 }
 
 void memory_forget(struct memory *m, const char *eni, const struct tuple *t)
@@ -216,7 +233,7 @@ bool memory_port_taken(const struct memory *m, const char *eni, const struct tup
 		       const struct tuple *to)
 {
 	for (struct entry *en = m->entries; en; en = en->next)
-		if (en->nat[0] && en->opened && tuple_same(&en->to, to) &&
+		if (en->nat[0] && en->opened && !en->ended && tuple_same(&en->to, to) &&
 		    (strcmp(en->eni, eni) || !tuple_same(&en->t, t)) &&
 		    m->now - en->last < entry_timeout(en))
 			return true;

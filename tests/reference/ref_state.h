@@ -33,6 +33,7 @@ struct entry {
 	bool tracked;	      /* its gate let the first packet pass, tracked */
 	bool egress_only;     /* opened through an egress-only gateway */
 	bool fin[2], closing; /* fin: received, sent */
+	bool ended;	      /* over, until somebody opens anew */
 	bool established;
 	unsigned replies;
 	unsigned established_timeout, opening_timeout; /* seconds; 0: the protocol's */
@@ -68,6 +69,9 @@ struct entry *memory_find(const struct memory *m, const char *eni, const struct 
 /* A fresh one in place of what was remembered. */
 struct entry *memory_make(struct memory *m, const char *eni, const struct tuple *t);
 void memory_forget(struct memory *m, const char *eni, const struct tuple *t);
+/* Ends a connection: only one that is opened anew is remembered again. */
+void memory_end(struct memory *m, const char *eni, const struct tuple *t);
+bool memory_ended(const struct memory *m, const char *eni, const struct tuple *t);
 /* A packet of the connection passes the entry's interface. */
 void entry_note(struct entry *en, const struct memory *m, const struct packet *p, bool sent);
 /* The first fragment that a later one follows; NULL: it is not known, or overlapped. */

@@ -420,8 +420,9 @@ static void set_timeouts(struct entry *en, const struct walk *w)
 	}
 }
 
-/* The sender's entry of the connection that the packet belongs to; true: there was none. */
-static bool remember_sent(struct reference *r, const struct tuple *t, const struct tuple *to)
+/* The sender's entry of the connection that the packet belongs to. */
+static void remember_sent(struct reference *r, const struct tuple *t, const struct tuple *to,
+			  bool *ret_fresh, bool *ret_moved)
 {
 	const struct walk *w = &r->w;
 	struct entry *en = memory_find(&r->memory, w->from.id, t, packet_opens(w->p));
@@ -434,31 +435,31 @@ static bool remember_sent(struct reference *r, const struct tuple *t, const stru
 		en->egress_only = w->egress_only;
 		set_timeouts(en, w);
 	}
+	*ret_fresh = fresh;
+	*ret_moved = strcmp(en->out, w->to.id) != 0;
 	en->to = *to;
 	strcpy(en->out, w->to.id);
 	strcpy(en->nat, w->nat);
 	entry_note(en, &r->memory, w->p, true);
-	return fresh;
 }
 
 /* The receiver's. If it knows the connection, what it sends goes as it went, unless somebody else
- * than before opens it (an address that changed hands): answers go to who spoke last. */
+ * than before opens it (an address that changed hands): answers go to who spoke last, as of a new
+ * connection, since one whose translation changes ends. What goes on coming of a connection that
+ * ended does not bring it back. */
 static void remember_received(struct reference *r, const struct tuple *t, const struct tuple *to,
-			      bool fresh)
+			      bool fresh, bool moved)
 {
 	const struct walk *w = &r->w;
 	struct entry *en = memory_find(&r->memory, w->to.id, t, packet_opens(w->p));
 
-	if (!en) {
+	if (!en && !fresh && !moved && memory_ended(&r->memory, w->to.id, t))
+		return;
+	if (!en || (fresh && !tuple_same(&en->to, to))) {
 		en = memory_make(&r->memory, w->to.id, t);
 		en->tracked = w->tracked_in;
 		en->egress_only = w->egress_only;
 		set_timeouts(en, w);
-		fresh = true;
-	} else {
-		fresh = fresh && !tuple_same(&en->to, to);
-	}
-	if (fresh) {
 		en->to = *to;
 		strcpy(en->out, w->from.id);
 		strcpy(en->nat, w->nat);
@@ -470,12 +471,12 @@ bool reference_commit(struct reference *r, const struct packet *out)
 {
 	struct walk *w = &r->w;
 	struct tuple sent, to, reply, back;
+	bool fresh, moved;
 
 	if (r->ended) {
 		to = tuple_reverse(&w->known->to);
-		memory_forget(&r->memory, w->known->out, &to);
-		sent = w->known->t;
-		memory_forget(&r->memory, w->from.id, &sent);
+		memory_end(&r->memory, w->known->out, &to);
+		memory_end(&r->memory, w->from.id, &w->known->t);
 	}
 	if (!r->reason && !out && w->p->offset)
 		memory_forget_fragment(&r->memory, w->from.id, w->p);
@@ -493,6 +494,7 @@ bool reference_commit(struct reference *r, const struct packet *out)
 		return false;
 	reply = tuple_reverse(&to);
 	back = tuple_reverse(&sent);
-	remember_received(r, &reply, &back, remember_sent(r, &sent, &to));
+	remember_sent(r, &sent, &to, &fresh, &moved);
+	remember_received(r, &reply, &back, fresh, moved);
 	return true;
 }
