@@ -68,6 +68,7 @@ struct ip128 {
 	X(IGW_PRIVATE_SOURCE, "internet gateway: RFC 1918 or RFC 6598 source")           \
 	X(IGW_VPC_DESTINATION, "internet gateway: destination lies in its own VPC")      \
 	X(IGW_UNASSOCIATED, "internet gateway: nobody holds the public address")         \
+	X(INGRESS_NO_PUBLIC_IP, "ingress route to an interface without public address")  \
 	X(NAT_UNSOLICITED, "NAT gateway: no flow for this packet")                       \
 	X(NAT_PROTOCOL, "NAT gateway: protocol other than TCP, UDP, ICMP")               \
 	X(NAT_PORTS, "NAT gateway: no free port to this destination")                    \
@@ -157,7 +158,8 @@ struct vpc_entry {
 /* gateways: HASH, internet gateway number -> struct gateway_entry */
 struct gateway_entry {
 	__u32 vpc;
-	__u32 route_table; /* ingress routing: routes what comes in; 0: the VPC's local table */
+	__u32 route_table; /* routes what comes in: its own (ingress routing), or the VPC's local
+			      one */
 };
 
 /* ---- addresses: HASH, (vpc, family, address) -> who holds it ---- */
@@ -205,6 +207,7 @@ enum route_target {
 	TARGET_ENI,		 /* id: interface index */
 	TARGET_PEERING,		 /* id: number of the peer VPC; only of an active peering */
 	TARGET_EGRESS_ONLY,	 /* id: number of the egress-only internet gateway */
+	TARGET_ENI_PRIVATE,	 /* as TARGET_ENI, in a gateway's table, without public address */
 };
 
 struct route_entry {

@@ -151,6 +151,7 @@ static int put_route(const struct bind *b, const struct item *it, struct err *e)
 		[TARGET_ENI] = NAME_INTERFACE,
 		[TARGET_PEERING] = NAME_VPC,
 		[TARGET_EGRESS_ONLY] = NAME_GATEWAY,
+		[TARGET_ENI_PRIVATE] = NAME_INTERFACE,
 	};
 	const struct item_route *body = it->body;
 	int rc = 0;

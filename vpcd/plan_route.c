@@ -124,7 +124,7 @@ static struct target eni_target(const struct plan_pass *pp, const struct route_t
 	else
 	public = family == AF_INET ? 1 : eni->ipv6_addresses.n;
 	if (t->gateway_id && !public)
-		return blackhole;
+		return (struct target){TARGET_ENI_PRIVATE, id};
 	return (struct target){TARGET_ENI, id};
 }
 
@@ -219,6 +219,9 @@ void plan_internet_gateway(struct plan_pass *pp, const struct object *o)
 		return;
 	memset(&body, 0, sizeof(body));
 	symbol_set(body.vpc, igw->vpc_id);
-	symbol_set(body.route_table, t ? t->o.id : NULL);
+	if (t)
+		symbol_set(body.route_table, t->o.id);
+	else
+		plan_local_table(igw->vpc_id, body.route_table);
 	plan_emit(pp, ITEM_GATEWAY, o->id, &body, sizeof(body));
 }

@@ -95,31 +95,25 @@ __noinline int walk_public(struct walk *w)
  * (ingress routing), or the VPC's local one. */
 __noinline int walk_ingress(struct walk *w)
 {
-	__u32 number = w ? w->next_id : 0, table = 0;
+	__u32 number = w ? w->next_id : 0, table;
 	const struct gateway_entry *g = bpf_map_lookup_elem(&gateways, &number);
 	const struct route_entry *r;
+	int reason;
 
 	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
 	if (w->dry)
 		trail_hop(w, TRAIL_INTERNET_GATEWAY, number, DROP_NONE, 0);
-	if (g)
-		table = g->route_table;
-	if (!table)
-		table = local_table_of(w->vpc);
-	if (!table)
-		return walk_next(w, STEP_HOLDER, 0);
+	table = g ? g->route_table : 0;
 	r = route_lookup(w, table, &w->at.daddr);
-	if (w->dry && g && g->route_table)
-		trail_hop(w, TRAIL_ROUTE, table, r ? DROP_NONE : DROP_NO_ROUTE, r ? r->target : 0);
-	if (!r)
-		return DROP_NO_ROUTE;
-	if (r->target == TARGET_LOCAL)
-		return walk_next(w, STEP_HOLDER, 0);
-	if (r->target == TARGET_ENI)
-		return walk_next(w, STEP_DELIVER, r->id);
-	return DROP_BLACKHOLE;
+	reason = route_refusal(r);
+	if (w->dry && table != local_table_of(w->vpc))
+		trail_hop(w, TRAIL_ROUTE, table, reason, r ? r->target : 0);
+	if (!r || reason)
+		return reason;
+	return r->target == TARGET_ENI ? walk_next(w, STEP_DELIVER, r->id)
+				       : walk_next(w, STEP_HOLDER, 0);
 }
 
 /* The public address of the packet's source at this gateway, which knows the VPC's private

@@ -59,18 +59,24 @@ static __always_inline int trail_gate(struct walk *w, __u32 kind, __u32 number, 
 	return DROP_NONE;
 }
 
+/* Why a route leads nowhere; r NULL: there is none. */
+static __always_inline int route_refusal(const struct route_entry *r)
+{
+	if (!r)
+		return DROP_NO_ROUTE;
+	if (r->target == TARGET_ENI_PRIVATE)
+		return DROP_INGRESS_NO_PUBLIC_IP;
+	return r->target == TARGET_BLACKHOLE ? DROP_BLACKHOLE : DROP_NONE;
+}
+
 /* The route that a subnet's table gave; r NULL: none. */
 static __always_inline void trail_route(struct walk *w, __u32 subnet, const struct route_entry *r)
 {
-	__u32 target = r ? r->target : 0, known = r != NULL, reason = DROP_NONE;
+	__u32 target = r ? r->target : 0, reason = route_refusal(r);
 	const struct subnet_entry *s;
 
 	if (!w->dry)
 		return;
-	if (!known)
-		reason = DROP_NO_ROUTE;
-	else if (target == TARGET_BLACKHOLE)
-		reason = DROP_BLACKHOLE;
 	s = bpf_map_lookup_elem(&subnets, &subnet);
 	trail_hop(w, TRAIL_ROUTE | TRAIL_EGRESS, s ? s->route_table : 0, reason, target);
 }

@@ -190,6 +190,8 @@ static void what_comes_in_goes_by_the_gateways_own_table(void **state)
 	put_route(w, 60, IP(10, 0, 3, 0), 24, TARGET_BLACKHOLE, 0);
 	packet_udp(&p, mac_of(H), router_mac, IP_HOST, 5001, IP_WEB, 7);
 	assert_drops(w, H, &p, DROP_BLACKHOLE);
+	put_route(w, 60, IP(10, 0, 3, 0), 24, TARGET_ENI_PRIVATE, B);
+	assert_drops(w, H, &p, DROP_INGRESS_NO_PUBLIC_IP);
 }
 
 /* ---- the resolver over IPv6 ---- */

@@ -233,7 +233,7 @@ static inline void put_vpcs(struct world *w)
 {
 	uint32_t a = 16, b = 17;
 	uint32_t gateway = IGW;
-	struct gateway_entry g = {.vpc = 16};
+	struct gateway_entry g = {.vpc = 16, .route_table = LOCAL};
 	struct vpc_entry v = {
 		.flags = VPC_DNS_SUPPORT, .local_table = LOCAL, .resolver = v4(RESOLVER)};
 

@@ -9,6 +9,8 @@
     Everything is open to 0.0.0.0/0; udp 9 at server to members of group clients only.
 """
 
+import json
+
 import pytest
 
 from conftest import dropped, passes
@@ -197,13 +199,22 @@ def test_what_comes_in_by_a_gateway_with_a_table_goes_by_the_middlebox(
     assert int(forwarded(net)) == before + 1
 
 
-def test_an_ingress_middlebox_without_public_address_is_a_blackhole(net, inside, edge):
+def test_an_ingress_middlebox_without_public_address_gets_nothing(net, inside, edge):
     fw = net.rest("GET", "/v1/instances/fw")["NetworkInterfaceId"]
     eip = next(e for e in net.json("eip", "list") if e.get("NetworkInterfaceId") == fw)
     net.ctl("eip", "set", eip["AllocationId"], "--unset", "NetworkInterfaceId")
     try:
-        with dropped(net, "BLACKHOLE"):
+        with dropped(net, "INGRESS_NO_PUBLIC_IP"):
             inside("www.example.com").udp().sendto(b"?", ("198.51.100.20", 7))
+        t = json.loads(net.ctl("trace", "www.example.com", "server:7/udp", "-o", "json",
+                               check=False).stdout)
+        assert (t["Verdict"], t["Code"], t["Reason"]) == \
+            ("deny", "INGRESS_RTB_NO_PUBLIC_IP", "INGRESS_NO_PUBLIC_IP"), t
+        refusal = t["Forward"]["Hops"][-1]
+        assert (refusal["Kind"], refusal["Target"]) == ("route-table", fw), t
+        # The route itself is in order, as in AWS.
+        assert [r["State"] for r in net.json("rtb", "show", "edge")["Routes"]] \
+            == ["active"] * 3
     finally:
         net.ctl("eip", "set", eip["AllocationId"], "--network-interface-id", fw)
 

@@ -259,15 +259,16 @@ static bool has_public_address(const struct model *m, const struct network_inter
 	return false;
 }
 
-/* An interface that is attached; in a gateway's table, one that has a public address. */
+/* An interface that is attached; a gateway's table needs one that has a public address. */
 static struct hop interface_hop(const struct model *m, const char *id, bool of_gateway, int family)
 {
 	const struct object *o = id ? model_get(m, id) : NULL;
 	struct place p;
 
-	if (!o || !place_find(m, o->id, &p) ||
-	    (of_gateway && !has_public_address(m, p.eni, family)))
+	if (!o || !place_find(m, o->id, &p))
 		return blackhole;
+	if (of_gateway && !has_public_address(m, p.eni, family))
+		return (struct hop){HOP_NOT_PUBLIC, NULL};
 	return (struct hop){HOP_ENI, o->id};
 }
 

@@ -70,6 +70,7 @@ enum hop_kind {
 	HOP_ENI,
 	HOP_PEERING, /* id: the peer VPC */
 	HOP_EGRESS_ONLY,
+	HOP_NOT_PUBLIC, /* in a gateway's table: an interface without public address */
 };
 struct hop {
 	enum hop_kind kind;

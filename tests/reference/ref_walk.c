@@ -183,6 +183,8 @@ static enum drop_reason by_ingress(struct reference *r, struct walk *w, const ch
 		return within_vpc(r, w);
 	case HOP_ENI:
 		return deliver(r, w, hop.id);
+	case HOP_NOT_PUBLIC:
+		return DROP_INGRESS_NO_PUBLIC_IP;
 	default:
 		return DROP_BLACKHOLE;
 	}

@@ -225,13 +225,14 @@ static void a_gateways_table_leads_to_interfaces_with_a_public_address(void **st
 	       " [{'DestinationCidrBlock': '10.0.1.0/24', 'InstanceId': 'i'}]}");
 	gw = item(f, ITEM_GATEWAY, id(f, KIND_INTERNET_GATEWAY, "igw"), "");
 	assert_string_equal(gw->route_table, id(f, KIND_ROUTE_TABLE, "edge"));
-	assert_int_equal(target(f, "edge", "10.0.1.0/24"), TARGET_BLACKHOLE);
+	assert_int_equal(target(f, "edge", "10.0.1.0/24"), TARGET_ENI_PRIVATE);
 	snprintf(spec, sizeof(spec), "{'Name': 'eip', 'NetworkInterfaceId': '%s'}", eni(f));
 	create(f, KIND_ELASTIC_IP, spec);
 	assert_int_equal(target(f, "edge", "10.0.1.0/24"), TARGET_ENI);
 	patch(f, KIND_ROUTE_TABLE, "edge", "{'GatewayId': null}");
 	gw = item(f, ITEM_GATEWAY, id(f, KIND_INTERNET_GATEWAY, "igw"), "");
-	assert_string_equal(gw->route_table, "");
+	snprintf(spec, sizeof(spec), SYMBOL_LOCAL_TABLE "%s", id(f, KIND_VPC, "v"));
+	assert_string_equal(gw->route_table, spec);
 }
 
 static void an_interface_holds_all_of_its_addresses(void **state)
