@@ -155,6 +155,10 @@ static const struct opt up_opts[] = {
 
 static const struct opt whatif_opts[] = {
 	{"tests", 0, OPT_VALUE, "FILE", "ask the pairs of its Tests alone", "file"},
+	{"pcap", 0, OPT_VALUE, "FILE", "replay the flows of a capture, - for stdin", "file"},
+	{"flow-logs", 0, OPT_VALUE, "FILE", "replay those of flow log records", "file"},
+	{"vpc", 0, OPT_VALUE, "VPC", "whose addresses a recording's are that several VPCs have",
+	 "vpc"},
 	{"all", 0, OPT_FLAG, NULL, "ask every pair, not only those that the change can touch",
 	 NULL},
 	{0},

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "cli/recording.h"
 #include "cli/steps.h"
 #include "cli/test_cmd.h"
 #include "cli/trace_cmd.h"
@@ -89,6 +90,21 @@ static void put_tests(const struct json *answer, struct buf *out)
 			json_num(json_get(after, "Failed")) + json_num(json_get(after, "Errors")));
 }
 
+static void put_flows(const struct json *answer, struct buf *out)
+{
+	double left_out = json_num(json_get(answer, "NotJudgedFlows"));
+
+	if (!json_get(answer, "Flows"))
+		return;
+	buf_printf(out, "flows: %.0f replayed", json_num(json_get(answer, "Flows")));
+	if (left_out > 0)
+		buf_printf(out, ", %.0f not", left_out);
+	buf_puts(out, "\n");
+	json_for_each (flow, json_get(answer, "NotJudged"))
+		buf_printf(out, "  not %s → %s:%s: %s\n", get(flow, "From"), get(flow, "To"),
+			   get(flow, "Service"), get(flow, "Message"));
+}
+
 static void report(const struct cli *c, const struct json *answer)
 {
 	cleanup_buf struct buf out = {0};
@@ -100,6 +116,7 @@ static void report(const struct cli *c, const struct json *answer)
 	if (json_get(answer, "MoreFlips"))
 		buf_printf(&out, "and %.0f more\n", json_num(json_get(answer, "MoreFlips")));
 	put_tests(answer, &out);
+	put_flows(answer, &out);
 	buf_printf(&out, "%.0f opens, %.0f closes; %.0f questions asked of both networks\n",
 		   json_num(json_get(answer, "Opened")), json_num(json_get(answer, "Closed")),
 		   json_num(json_get(answer, "Asked")));
@@ -122,15 +139,38 @@ static int tests_add(struct cli *c, const struct topology_file *own, struct json
 	return r;
 }
 
+static int flows_add(struct cli *c, struct json *question)
+{
+	const char *pcap = args_value(&c->args, "pcap"), *logs = args_value(&c->args, "flow-logs");
+	cleanup(flow_set_freep) struct flow_set *flows = flow_set_new();
+	struct recording rec;
+	int r = flows ? EXIT_DONE : cli_fail(c, EXIT_REFUSED, "out of memory");
+
+	if (!r && pcap)
+		r = recording_read_pcap(c, pcap, flows, &rec);
+	if (!r && logs)
+		r = recording_read_flow_logs(c, logs, false, flows, &rec);
+	if (!r && (pcap || logs))
+		json_set(question, "Flows", flow_set_json(flows));
+	return r;
+}
+
+/* Tests and recordings are asked alone; without either, all that the change can touch. */
 static int question_make(struct cli *c, const struct topology_file *t, struct json *question)
 {
-	bool narrow = args_has(&c->args, "tests");
+	bool recorded = args_has(&c->args, "pcap") || args_has(&c->args, "flow-logs");
+	bool narrow = recorded || args_has(&c->args, "tests");
+	int r = recorded ? flows_add(c, question) : EXIT_DONE;
 
 	json_set_str(question, "Topology", t->text);
 	json_set_bool(question, "Pairs", !narrow);
 	if (args_has(&c->args, "all"))
 		json_set_bool(question, "All", true);
-	return tests_add(c, t, question);
+	if (args_has(&c->args, "vpc"))
+		json_set_str(question, "Vpc", args_value(&c->args, "vpc"));
+	if (!r && (!recorded || args_has(&c->args, "tests")))
+		r = tests_add(c, t, question);
+	return r;
 }
 
 static int ask(struct cli *c, const struct topology_file *t, const struct json *question,

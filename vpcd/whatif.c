@@ -10,6 +10,7 @@
 #include "vpcd/assertions.h"
 #include "vpcd/flips.h"
 #include "vpcd/touched.h"
+#include "vpcd/whatif_flows.h"
 
 struct comparison {
 	const struct whatif *w;
@@ -222,9 +223,12 @@ static int comparison_run(struct comparison *cmp, const struct json *question, s
 {
 	const struct json *tests = json_get(question, "Tests"),
 			  *pairs = json_get(question, "Pairs");
+	const struct json *flows = json_get(question, "Flows");
 	bool all_pairs = !pairs || json_bool(pairs);
 	int rc = tests ? tests_judge(cmp, tests, !all_pairs, out, e) : 0;
 
+	if (!rc && flows)
+		rc = flows_judge(&cmp->flips, cmp->twins, member(question, "Vpc"), flows, out, e);
 	if (!rc && all_pairs)
 		rc = pairs_judge(cmp, json_bool(json_get(question, "All")), e);
 	return rc;

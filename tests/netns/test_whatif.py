@@ -223,3 +223,100 @@ def test_bad_questions(net):
                                ({"Topology": "{"}, 400, "MalformedJSON")]:
         s, text = net.request("POST", "/v1/whatif", body)
         assert (s, json.loads(text)["Error"]["Code"]) == (status, code), text
+
+
+# ---- recorded traffic ----
+
+def replay(net, topology, flows, vpc=None):
+    return net.rest("POST", "/v1/whatif", {"Topology": json.dumps(topology), "Pairs": False,
+                                           "Flows": flows, **({"Vpc": vpc} if vpc else {})})
+
+
+def flow(sender, to, service, **more):
+    return {"From": sender, "To": to, "Service": service, "Packets": 1, **more}
+
+
+def test_a_capture_is_replayed(net, topology, tmp_path):
+    """What orders did, as its own capture has it: the address of db is another's in the VPC beside."""
+    f = tmp_path / "orders.pcapng"
+    capture = net.popen("capture", "orders", "tcp", "-w", f, "-c", 3)
+    until(lambda: f.exists() and f.stat().st_size, 10, "the capture")
+    net.exec("orders", "nc", "-w1", "10.0.2.10", "5432", check=False)
+    assert capture.wait(30) == 0
+    topology["Vpcs"]["shop"]["SecurityGroups"]["db"]["Ingress"] = ["tcp 5432 from web"]
+    a = whatif(net, topology, "--pcap", f, code=1)
+    assert flips(a) == {("closes", "orders", "db", "5432/tcp")}
+    assert a["Flips"][0]["Packets"] >= 3 and a["Flows"] == a["Asked"] == 1
+
+
+def test_flow_logs_are_replayed_by_interface(net, topology, tmp_path):
+    eni = {s["Name"]: net.rest("GET", f"/v1/instances/{s['Id']}")["NetworkInterfaceId"]
+           for s in net.json("ps") if s["Kind"] == "instance"}
+    orders, web = net.address("orders"), net.address("web")
+    log = tmp_path / "log"
+    log.write_text("".join(
+        f"2 123456789012 {at} {src} {dst} {sport} {dport} 6 5 300 0 60 {action} OK\n"
+        for at, src, dst, sport, dport, action in [
+            (eni["db"], orders, "10.0.2.10", 40000, 5432, "ACCEPT"),
+            (eni["db"], "10.0.2.10", orders, 5432, 40000, "ACCEPT"),
+            (eni["db"], web, "10.0.2.10", 40000, 5432, "REJECT"),
+            (eni["web"], "192.0.2.7", web, 50000, 80, "ACCEPT")]))
+    topology["Vpcs"]["shop"]["SecurityGroups"]["db"]["Ingress"] = ["tcp 5432 from web"]
+    topology["Vpcs"]["shop"]["SecurityGroups"]["web"]["Ingress"] = ["tcp 80 from 198.18.0.0/15"]
+    a = whatif(net, topology, "--flow-logs", log, code=1)
+    assert flips(a) == {("closes", "orders", "db", "5432/tcp"), ("opens", "web", "db", "5432/tcp"),
+                        ("closes", "192.0.2.7", "web", "80/tcp")}
+    assert (a["Flows"], a["NotJudgedFlows"]) == (3, 0)
+
+
+def test_equal_ranges_need_to_be_told_apart(net, topology):
+    topology["Vpcs"]["other"]["SecurityGroups"]["open"]["Egress"] = []
+    flows = [flow("10.0.2.10", net.address("bystander"), "7/udp")]
+    assert flips(replay(net, topology, flows)) == {("closes", "intruder", "bystander", "7/udp")}
+    flows = [flow("10.0.2.10", "10.0.2.4", "80/tcp"), flow("10.0.2.10", "192.0.2.1", "80/tcp")]
+    status, text = net.request("POST", "/v1/whatif", {"Topology": json.dumps(topology),
+                                                      "Flows": flows[1:]})
+    assert status == 422 and "several VPCs have 10.0.2.10" in text
+    a = replay(net, topology, flows)
+    assert [f["Message"] for f in a["NotJudged"]] == ["several VPCs have 10.0.2.10: say which by --vpc"]
+    assert replay(net, topology, flows, "shop")["NotJudged"] == []
+    mac = net.rest("GET", f"/v1/network-interfaces/{net.rest('GET', '/v1/instances/db')['NetworkInterfaceId']}")
+    a = replay(net, topology, [flow("10.0.2.10", "192.0.2.1", "80/tcp", FromMac=mac["MacAddress"])])
+    assert a["Flows"] == 1
+    status, text = net.request("POST", "/v1/whatif", {"Topology": "{}", "Flows": flows, "Vpc": "shup"})
+    assert status == 404 and "did you mean shop" in text
+
+
+def test_hosts_outside_stand_in_for_any_address(net, topology):
+    """A host that the lab does not have, as a source and as a destination, to the byte."""
+    sg = topology["Vpcs"]["shop"]["SecurityGroups"]
+    sg["web"]["Ingress"] = ["tcp 80 from 192.0.2.128/25"]
+    sg["orders"]["Egress"] = ["tcp 443 to 192.0.2.0/25"]
+    orders, web = net.address("orders"), net.address("web")
+    flows = [flow("192.0.2.200", web, "80/tcp"), flow("192.0.2.100", web, "80/tcp"),
+             flow("192.0.2.100", "198.51.100.20", "80/tcp"),
+             flow(orders, "192.0.2.200", "443/tcp"), flow(orders, "192.0.2.100", "443/tcp"),
+             flow("192.168.1.1", web, "80/tcp"), flow(orders, "198.51.100.10", "80/tcp"),
+             flow("192.0.2.1", "192.0.2.2", "80/tcp")]
+    a = replay(net, topology, flows)
+    assert flips(a) == {("closes", "192.0.2.100", "web", "80/tcp"),
+                        ("closes", "orders", "192.0.2.200", "443/tcp")}
+    assert [f["Message"].split(":")[0] for f in a["NotJudged"]] == [
+        "no interface has 192.168.1.1", "198.51.100.10 is a NAT gateway's or a service's",
+        "192.0.2.1 and its peer are both outside of any VPC"]
+
+
+def test_replays_touch_nothing_either(net, topology):
+    topology["Vpcs"]["shop"]["SecurityGroups"]["web"]["Ingress"] = []
+    flows = [flow("192.0.2.200", net.address("web"), "80/tcp")]
+    untouched(net, lambda: flips(replay(net, topology, flows)) or pytest.fail("no flip"))
+
+
+def test_bad_flows(net):
+    for bad, message in [({"From": "x", "To": "10.0.0.1", "Service": "80/tcp"}, "From of a flow"),
+                         ({"From": "10.0.0.1", "To": "10.0.0.1"}, "is no port"),
+                         ({"From": "10.0.0.1", "To": "::1", "Service": "80/tcp"}, "one address family"),
+                         ({"From": "10.0.0.1", "To": "10.0.0.1", "Service": "any"}, "one service")]:
+        status, text = net.request("POST", "/v1/whatif", {"Topology": "{}", "Flows": [bad]})
+        assert status in (400, 422) and message in text, text
+    assert "there are none" in net.request("POST", "/v1/whatif", {"Topology": "{}", "Flows": []})[1]
