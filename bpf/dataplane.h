@@ -103,9 +103,10 @@ struct flow_stats {	    /* of one slice; entries: halves of flows */
  * marks expired and closed pairs DEAD, deletes those whose grace period is over. At the table's end
  * it returns; the next slice begins anew. */
 int dataplane_collect(struct dataplane *dp, size_t budget, struct flow_stats *ret, struct err *e);
-/* Ends all flows that enter or leave by this interface (detach): none forwards any more, and what
- * it sent of fragments is forgotten. */
-int dataplane_end_flows(struct dataplane *dp, uint32_t ifindex, struct err *e);
+/* Ends all flows that enter or leave by one of these interfaces (detach): none forwards any more,
+ * and what they sent of fragments is forgotten. One pass over the table, whatever n is; sorts
+ * ifindexes. */
+int dataplane_end_flows(struct dataplane *dp, uint32_t *ifindexes, size_t n, struct err *e);
 int dataplane_flows(struct dataplane *dp,
 		    int (*fn)(void *arg, const struct flow_key *k, const struct flow *f), void *arg,
 		    struct err *e);

@@ -344,10 +344,21 @@ static void call_waiters(struct apply *a)
 	}
 }
 
+/* Of interfaces that went, before anybody walks anew: a flow never goes on at the next one that has
+ * the address. */
+static void end_flows(struct apply *a)
+{
+	struct err e = {0};
+
+	if (links_settle(a->links, &e))
+		log_error("flows of detached interfaces not ended", "error", e.msg);
+}
+
 static void finish(struct apply *a)
 {
 	if (a->sweep)
 		sweep(a);
+	end_flows(a);
 	if (a->paths_changed)
 		dataplane_bump_generation(a->cfg.dp);
 	if (a->groups_changed)

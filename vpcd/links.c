@@ -25,6 +25,8 @@ struct links {
 	struct names *names;
 	const char *run_dir;
 	struct link *links;
+	uint32_t *gone; /* indexes of what was removed, whose flows end with links_settle() */
+	size_t n_gone, cap_gone;
 };
 
 struct links *links_new(struct fabric *f, struct dataplane *dp, struct names *names,
@@ -52,6 +54,7 @@ void links_free(struct links *l)
 		return;
 	HASH_ITER (hh, l->links, k, tmp)
 		link_free(l, k);
+	free(l->gone);
 	free(l);
 }
 
@@ -237,6 +240,32 @@ int links_put(struct links *l, const struct item *it, struct err *e)
 	return attach(l, it, e);
 }
 
+static int gone_add(struct links *l, uint32_t ifindex)
+{
+	if (l->n_gone == l->cap_gone) {
+		size_t cap = l->cap_gone ? 2 * l->cap_gone : 64;
+		void *v = reallocarray(l->gone, cap, sizeof(*l->gone));
+
+		if (!v)
+			return -ENOMEM;
+		l->gone = v;
+		l->cap_gone = cap;
+	}
+	l->gone[l->n_gone++] = ifindex;
+	return 0;
+}
+
+int links_settle(struct links *l, struct err *e)
+{
+	int rc = l->n_gone ? dataplane_end_flows(l->dp, l->gone, l->n_gone, e) : 0;
+
+	for (size_t i = 0; i < l->n_gone && !rc; i++)
+		rc = dataplane_forget_counters(l->dp, l->gone[i], e);
+	if (!rc)
+		l->n_gone = 0;
+	return rc;
+}
+
 int links_remove(struct links *l, const char *id, struct err *e)
 {
 	struct link *k = link_find(l, id);
@@ -245,10 +274,8 @@ int links_remove(struct links *l, const char *id, struct err *e)
 
 	if (ifindex) {
 		rc = fabric_detach(l->fabric, id, ifindex, e);
-		if (!rc)
-			rc = dataplane_end_flows(l->dp, ifindex, e);
-		if (!rc)
-			rc = dataplane_forget_counters(l->dp, ifindex, e);
+		if (!rc && gone_add(l, ifindex))
+			rc = err_sys(e, -ENOMEM, "end its flows");
 	}
 	if (rc)
 		return err_wrap(e, "detach %s", id);

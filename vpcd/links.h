@@ -20,8 +20,11 @@ int links_sync(struct links *l, struct err *e);
 /* it: ITEM_ATTACHMENT with a body. An attachment that stands as it should is left alone; one whose
  * addresses differ gets the new ones; any other difference makes it anew. */
 int links_put(struct links *l, const struct item *it, struct err *e);
-/* Ends its flows and removes it. */
+/* Removes it; its flows end with links_settle(). */
 int links_remove(struct links *l, const char *id, struct err *e);
+/* Ends the flows of what was removed since the last time, all in one pass over the flow table. On
+ * failure the next call tries again. */
+int links_settle(struct links *l, struct err *e);
 /* Does this attachment stand? */
 bool links_up(const struct links *l, const char *id);
 /* Removes what no item of the plan asks for. Returns how many. */

@@ -163,7 +163,7 @@ static void end_flows(struct world *w)
 {
 	struct flow_stats stats;
 
-	if (dataplane_end_flows(w->dp, A, NULL))
+	if (dataplane_end_flows(w->dp, (uint32_t[]){A}, 1, NULL))
 		fail_msg("end_flows");
 	while (flows_of(w)->n)
 		if (dataplane_collect(w->dp, 4096, &stats, NULL))

@@ -121,7 +121,7 @@ static void a_detached_interfaces_counts_go_and_its_peers_stay(void **state)
 
 	send_udp(w, A, C, 7, 3);
 	assert_int_equal(dataplane_delete(w->dp, DP_ENIS, &gone, 1, NULL), 0);
-	assert_int_equal(dataplane_end_flows(w->dp, C, NULL), 0);
+	assert_int_equal(dataplane_end_flows(w->dp, (uint32_t[]){C}, 1, NULL), 0);
 	assert_int_equal(dataplane_forget_counters(w->dp, C, NULL), 0);
 	collect_all(w);
 	assert_counts(w, A, 3, 0);

@@ -113,12 +113,12 @@ static void a_flow_that_ended_takes_no_fragments_along(void **state)
 
 	udp(&p, A, ip_of(C), 1, 0, 40);
 	assert_passes(w, A, &p);
-	assert_int_equal(dataplane_end_flows(w->dp, C, NULL), 0);
+	assert_int_equal(dataplane_end_flows(w->dp, (uint32_t[]){C}, 1, NULL), 0);
 	udp(&p, A, ip_of(C), 1, 40, 40);
 	assert_drops(w, A, &p, DROP_FRAGMENT);
 	udp(&p, A, ip_of(C), 1, 0, 40);
 	assert_passes(w, A, &p);
-	assert_int_equal(dataplane_end_flows(w->dp, A, NULL), 0);
+	assert_int_equal(dataplane_end_flows(w->dp, (uint32_t[]){A}, 1, NULL), 0);
 	udp(&p, A, ip_of(C), 1, 0, 40); /* the flow is new, what A sent of fragments forgotten */
 	udp(&p, A, ip_of(C), 1, 40, 40);
 	assert_drops(w, A, &p, DROP_FRAGMENT);

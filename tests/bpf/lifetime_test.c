@@ -298,7 +298,7 @@ static void flows_of_a_detached_interface_end(void **state)
 	assert_passes(w, A, &p);
 	udp(&p, B, 4000, W, 7);
 	assert_passes(w, B, &p);
-	assert_int_equal(dataplane_end_flows(w->dp, C, NULL), 0);
+	assert_int_equal(dataplane_end_flows(w->dp, (uint32_t[]){C}, 1, NULL), 0);
 	assert_int_equal(half_at(w, A)->state, FLOW_DEAD);
 	assert_int_equal(half_at(w, C)->state, FLOW_DEAD);
 	assert_int_equal(half_at(w, B)->state, FLOW_LIVE);

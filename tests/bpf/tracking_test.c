@@ -212,7 +212,7 @@ static void whatever_ends_a_flow_gives_its_place_back(void **state)
 		udp(&p, A, ip_of(A), 5000 + i, i < 2 ? ip_of(C) : ip_of(B), 7);
 		assert_passes(w, A, &p);
 	}
-	assert_int_equal(dataplane_end_flows(w->dp, B, NULL), 0); /* a peer goes */
+	assert_int_equal(dataplane_end_flows(w->dp, (uint32_t[]){B}, 1, NULL), 0); /* a peer goes */
 	assert_int_equal(open_flows(w, A), 2);
 	dataplane_clock_advance(w->dp, (TIMEOUT_UDP + 1) * S_NS);
 	udp(&p, A, ip_of(A), 5000, ip_of(C), 7); /* expired, and taken over in place */
