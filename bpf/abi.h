@@ -103,6 +103,10 @@ struct dp_config {
 	__u32 linklocal_packets; /* a second and interface; 0: LINKLOCAL_PACKETS */
 	__u32 flow_log;		 /* epoch of flow_parts; 0: nobody logs */
 	__u32 flow_log_entries;	 /* in flow_parts, since it was set */
+	/* How the flow table is divided, see eni_flows: flows of an interface's own, of one
+	 * with ENI_FOR_ALL, and of the common part. */
+	__u32 flow_share, share_for_all, flow_common;
+	__u32 reserved;
 };
 
 /* ---- enis: HASH, interface index -> struct eni ---- */
@@ -114,6 +118,7 @@ enum eni_flags {
 	ENI_SERVICE = 8,	/* the service namespace's first foot */
 	ENI_UPLINK = 16,	/* leads out of the machine: nothing that it sends opens a flow */
 	ENI_STAYS = 32,		/* of the simulated internet alone: never leaves by the uplink */
+	ENI_FOR_ALL = 64, /* opens flows for everybody: its second one, the resolver's way out */
 };
 
 enum output_mode { OUTPUT_PEER, OUTPUT_REDIRECT }; /* veth's peer; a TAP or other device */
@@ -353,15 +358,23 @@ struct fragment {
 	__u64 seen_ns;	     /* virtual time */
 };
 
-/* ---- eni_flows: HASH, interface index -> flows that the ENI opened ---- */
-
+/* ---- eni_flows: HASH, interface index -> flows that the ENI opened ----
+ *
+ * Of the flows that the table has room for, half are divided evenly among as many interfaces as
+ * there may be: an interface's share is its own, whatever the others do. Beyond its share, up to
+ * its quota, it takes from the common part, three eighths; when that is used up, it is refused. The
+ * interface by which the resolver asks for everybody has a share of a 64th of the table. The
+ * last eighth is for entries of flows that ended and are not deleted yet.
+ */
 #define FLOW_QUOTA_DEFAULT 65536
 
 struct eni_flows {
-	__u32 open; /* LIVE flows; the audit recounts */
-	__u32 reserved;
+	__u32 open;  /* LIVE flows; the audit recounts */
+	__u32 share; /* so many are its own; as the configuration was when this entry was made */
 	__u64 allowance_exceeded; /* packets dropped as CONNTRACK_ALLOWANCE */
 };
+
+/* flows_common: ARRAY of one __u32: what all interfaces together have open beyond their shares */
 
 /* ---- flows: HASH ----
  *
@@ -583,9 +596,9 @@ struct retire_entry {
 	struct flow_part parts[2]; /* out: what was moved to the totals, of it and its mate */
 };
 
-struct correct_args { /* context of flows_correct: eni_flows[ifindex].open += delta */
-	__u32 ifindex;
-	__u32 delta; /* may wrap: a negative one */
+struct correct_args {  /* context of flows_correct: eni_flows[ifindex].open += delta */
+	__u32 ifindex; /* 0: flows_common */
+	__u32 delta;   /* may wrap: a negative one */
 };
 
 /* ---- drops: PERCPU_HASH ---- */

@@ -141,5 +141,5 @@ int dataplane_forget_counters(struct dataplane *dp, uint32_t ifindex, struct err
 	rc = map_delete(&dp->drops, keys, DROP_REASON_COUNT, e);
 	if (!rc)
 		rc = map_delete(&dp->eni_totals, &ifindex, 1, e);
-	return rc ? rc : map_delete(&dp->eni_flows, &ifindex, 1, e);
+	return rc ? rc : eni_flows_forget(dp, ifindex, e);
 }

@@ -13,7 +13,7 @@
 #include "lib/cleanup.h"
 #include "lib/fault.h"
 
-#define DEFAULT_FLOWS 262144
+#define DEFAULT_FLOWS 1048576
 #define DEFAULT_ENIS  8192
 #define MAX_FLOWS     (1u << 26)
 #define MAX_ENIS      (1u << 20)
@@ -189,6 +189,8 @@ static void take_maps(struct dataplane *dp, const struct eni_bpf *s)
 				 sizeof(struct flow_part_key), sizeof(struct flow_part_counts)};
 	dp->flow_logged = (struct map_ref){bpf_map__fd(s->maps.flow_logged), "flow_logged",
 					   sizeof(uint32_t), sizeof(struct flow_log_loss)};
+	dp->flows_common = (struct map_ref){bpf_map__fd(s->maps.flows_common), "flows_common",
+					    sizeof(uint32_t), sizeof(uint32_t)};
 	dp->rule_hits = (struct map_ref){bpf_map__fd(s->maps.rule_hits), "rule_hits",
 					 sizeof(uint32_t), cpus * sizeof(uint64_t)};
 	dp->drop_events = bpf_map__fd(s->maps.drop_events);
@@ -227,6 +229,27 @@ static void only_trace(struct eni_bpf *s)
 		bpf_program__set_autoload(p, p == s->progs.eni_trace);
 }
 
+/* The parts of the flow table (abi.h, eni_flows); two entries a flow. The resolver asks for
+ * everybody, so its part is none of the common one. */
+static void divide_flows(struct dp_config *c, uint32_t enis, uint32_t entries)
+{
+	uint32_t flows = entries / 2;
+
+	c->flow_share = flows / 2 / enis;
+	c->share_for_all = flows / 64;
+	c->flow_common = flows / 8 * 3 - c->share_for_all;
+}
+
+static uint32_t enis_of(const struct dataplane_config *cfg)
+{
+	return cfg->max_enis ? cfg->max_enis : DEFAULT_ENIS;
+}
+
+static uint32_t flows_of(const struct dataplane_config *cfg)
+{
+	return cfg->max_flows ? cfg->max_flows : DEFAULT_FLOWS;
+}
+
 static int open_object(struct dataplane *dp, const struct dataplane_config *cfg, char *log,
 		       struct err *e)
 {
@@ -236,8 +259,7 @@ static int open_object(struct dataplane *dp, const struct dataplane_config *cfg,
 	if (!s)
 		return err_sys(e, -errno, "open the eBPF programs");
 	dp->skeleton = s;
-	set_sizes(s, cfg->max_enis ? cfg->max_enis : DEFAULT_ENIS,
-		  cfg->max_flows ? cfg->max_flows : DEFAULT_FLOWS);
+	set_sizes(s, enis_of(cfg), flows_of(cfg));
 	if (cfg->only_trace)
 		only_trace(s);
 	return cfg->pin_dir ? pins_set(s->obj, cfg->pin_dir, e) : 0;
@@ -261,6 +283,8 @@ static int load(struct dataplane *dp, const struct dataplane_config *cfg, struct
 	take_maps(dp, dp->skeleton);
 	take_programs(dp, dp->skeleton);
 	rc = map_arrays(dp, dp->skeleton, e);
+	if (!rc)
+		divide_flows(dp->config.p, enis_of(cfg), flows_of(cfg));
 	return rc ? rc : map_reader_open(&dp->flows, &dp->collector, e);
 }
 
@@ -396,6 +420,11 @@ void dataplane_set_service(struct dataplane *dp, uint32_t ifindex)
 uint64_t dataplane_clock_offset(const struct dataplane *dp)
 {
 	return __atomic_load_n(&config(dp)->clock_offset_ns, __ATOMIC_ACQUIRE);
+}
+
+uint32_t dataplane_flows_common_max(const struct dataplane *dp)
+{
+	return config(dp)->flow_common;
 }
 
 void dataplane_set_linklocal(struct dataplane *dp, uint32_t packets)

@@ -16,7 +16,7 @@ struct dataplane;
 
 struct dataplane_config {
 	const char *pin_dir; /* on a bpffs; made if absent; NULL: nothing is pinned (tests) */
-	uint32_t max_flows;  /* entries of the flow table, both directions; 0: 262144; to 2^26 */
+	uint32_t max_flows;  /* entries of the flow table, two a flow; 0: 1048576; to 2^26 */
 	uint32_t max_enis;   /* 0: 8192; to 2^20; the other maps are sized from it */
 	bool only_trace;     /* no program but the dry entry point: nothing can be attached */
 };
@@ -117,9 +117,13 @@ int dataplane_eni_flows(struct dataplane *dp, uint32_t ifindex, struct eni_flows
 int dataplane_eni_flows_each(struct dataplane *dp,
 			     int (*fn)(void *arg, uint32_t ifindex, const struct eni_flows *f),
 			     void *arg, struct err *e);
-/* Counts each interface's LIVE flows in the table and sets the number where it was off and nothing
- * was opened or closed meanwhile; *ret_fixed (may be NULL): at how many interfaces. Part of the
- * audit: programs count exactly, but not across a crash between two of their steps. */
+/* Flows that all interfaces together have open beyond their shares, and how many they may. */
+int dataplane_flows_common(struct dataplane *dp, uint32_t *ret, struct err *e);
+uint32_t dataplane_flows_common_max(const struct dataplane *dp);
+/* Counts each interface's LIVE flows in the table, and what they took of the common part, and sets
+ * the numbers where they were off and nothing was opened or closed meanwhile; *ret_fixed (may be
+ * NULL): how many numbers. Part of the audit: programs count exactly, but not across a crash
+ * between two of their steps. */
 int dataplane_recount_flows(struct dataplane *dp, uint32_t *ret_fixed, struct err *e);
 
 /* ---- flow logs: flow_log.c ---- */

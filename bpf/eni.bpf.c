@@ -395,9 +395,10 @@ SEC("syscall")
 int flows_correct(struct correct_args *args)
 {
 	__u32 ifindex = args->ifindex, delta = args->delta;
-	struct eni_flows *e = bpf_map_lookup_elem(&eni_flows, &ifindex);
+	struct eni_flows *e = ifindex ? bpf_map_lookup_elem(&eni_flows, &ifindex) : NULL;
+	__u32 *open = e ? &e->open : ifindex ? NULL : common_open();
 
-	if (e)
-		__sync_fetch_and_add(&e->open, delta);
+	if (open)
+		__sync_fetch_and_add(open, delta);
 	return 0;
 }

@@ -186,6 +186,15 @@ int dataplane_eni_flows(struct dataplane *dp, uint32_t ifindex, struct eni_flows
 	return map_error(e, -errno, "read", &dp->eni_flows, &ifindex);
 }
 
+int dataplane_flows_common(struct dataplane *dp, uint32_t *ret, struct err *e)
+{
+	uint32_t zero = 0;
+
+	if (!bpf_map_lookup_elem(dp->flows_common.fd, &zero, ret))
+		return 0;
+	return map_error(e, -errno, "read", &dp->flows_common, &zero);
+}
+
 struct totals_walk {
 	int (*fn)(void *arg, uint32_t ifindex, const struct eni_totals *t);
 	void *arg;
@@ -298,20 +307,58 @@ static int recount_flow(void *arg, const struct flow_key *k, const struct flow *
 	return 0;
 }
 
+static int open_correct(struct dataplane *dp, uint32_t ifindex, uint32_t delta, struct err *e)
+{
+	struct correct_args args = {.ifindex = ifindex, .delta = delta};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &args, .ctx_size_in = sizeof(args));
+
+	return bpf_prog_test_run_opts(dp->correct_prog, &opts)
+		       ? err_sys(e, -errno, "correct the number of flows")
+		       : 0;
+}
+
+int eni_flows_forget(struct dataplane *dp, uint32_t ifindex, struct err *e)
+{
+	struct eni_flows f;
+	int rc = dataplane_eni_flows(dp, ifindex, &f, e);
+
+	if (!rc && f.open > f.share)
+		rc = open_correct(dp, 0, f.share - f.open, e);
+	return rc ? rc : map_delete(&dp->eni_flows, &ifindex, 1, e);
+}
+
 /* By a difference, so that what is opened or closed meanwhile stays counted. */
 static int recount_fix(struct recount *r, const struct tally *t)
 {
-	struct correct_args args = {.ifindex = t->ifindex, .delta = t->counted - t->open};
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &args, .ctx_size_in = sizeof(args));
 	struct eni_flows now;
 	int rc = dataplane_eni_flows(r->dp, t->ifindex, &now, r->e);
 
 	if (rc || t->counted == t->open || now.open != t->open)
 		return rc;
-	if (bpf_prog_test_run_opts(r->dp->correct_prog, &opts))
-		return err_sys(r->e, -errno, "recount flows");
 	r->fixed++;
+	return open_correct(r->dp, t->ifindex, t->counted - t->open, r->e);
+}
+
+static int add_beyond(void *arg, uint32_t ifindex, const struct eni_flows *f)
+{
+	*(uint32_t *)arg += f->open > f->share ? f->open - f->share : 0;
 	return 0;
+}
+
+/* The common part as the interfaces' numbers say it, unless it changed while they were read. */
+static int recount_common(struct recount *r)
+{
+	uint32_t before, after, counted = 0;
+	int rc = dataplane_flows_common(r->dp, &before, r->e);
+
+	if (!rc)
+		rc = dataplane_eni_flows_each(r->dp, add_beyond, &counted, r->e);
+	if (!rc)
+		rc = dataplane_flows_common(r->dp, &after, r->e);
+	if (rc || before != after || counted == before)
+		return rc;
+	r->fixed++;
+	return open_correct(r->dp, 0, counted - before, r->e);
 }
 
 int dataplane_recount_flows(struct dataplane *dp, uint32_t *ret_fixed, struct err *e)
@@ -325,6 +372,8 @@ int dataplane_recount_flows(struct dataplane *dp, uint32_t *ret_fixed, struct er
 	}
 	for (size_t i = 0; i < r.n && !rc; i++)
 		rc = recount_fix(&r, &r.v[i]);
+	if (!rc)
+		rc = recount_common(&r);
 	free(r.v);
 	if (ret_fixed)
 		*ret_fixed = r.fixed;

@@ -49,6 +49,12 @@ MAP(rule_peers, BPF_MAP_TYPE_HASH, struct rule_peer_key, struct rules_bitmap, BP
 MAP(rule_hits, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, __u64, 0);
 MAP(fragments, BPF_MAP_TYPE_HASH, struct fragment_key, struct fragment, BPF_F_NO_PREALLOC);
 MAP(eni_flows, BPF_MAP_TYPE_HASH, __u32, struct eni_flows, BPF_F_NO_PREALLOC);
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} flows_common SEC(".maps");
 MAP(eni_totals, BPF_MAP_TYPE_HASH, __u32, struct eni_totals, BPF_F_NO_PREALLOC);
 MAP(flows, BPF_MAP_TYPE_HASH, struct flow_key, struct flow, 0);
 MAP(flow_parts, BPF_MAP_TYPE_HASH, struct flow_part_key, struct flow_part_counts,

@@ -55,6 +55,8 @@ int pins_set(struct bpf_object *object, const char *dir, struct err *e);
 #define GRACE_NS 200000000ull /* no program runs that long */
 
 uint64_t kernel_now(void);
+/* An interface's number of flows; what is open still gives nothing back any more. */
+int eni_flows_forget(struct dataplane *dp, uint32_t ifindex, struct err *e);
 
 /* ---- flow_log.c ---- */
 
@@ -75,7 +77,7 @@ struct dataplane {
 	void *skeleton; /* struct eni_bpf of eni.skel.h */
 	struct map_ref maps[DP_MAP_COUNT];
 	struct map_ref eni_totals, flows, drops, nat_stats, rule_hits, fragments, eni_flows,
-		linklocal, flow_parts, flow_logged;
+		flows_common, linklocal, flow_parts, flow_logged;
 	int eni_prog, trace_prog, retire_prog, correct_prog;
 	struct mapped config, group_rules, acl_rules, retire, trail, drop_watch;
 	int drop_events; /* the ring buffer's descriptor */

@@ -180,7 +180,7 @@ static void emit_service_internet(struct plan_pass *pp)
 	if (u && cidr_size(&u->pools[0]) > 2)
 		address = u->pools[0].ip;
 	emit_internet_interface(pp, SYMBOL_SERVICE_INTERNET, "@" SYMBOL_SERVICE, "eth1", &address,
-				&none, 0);
+				&none, ENI_FOR_ALL);
 }
 
 /* One end here, the other in the daemon's own namespace, with routes back to what leaves. */

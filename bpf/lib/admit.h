@@ -40,27 +40,39 @@ static __always_inline void timeouts_fill(struct walk *w)
 
 /* ---- quotas ---- */
 
-static __always_inline struct eni_flows *eni_flows_of(__u32 ifindex)
+static __always_inline struct eni_flows *eni_flows_of(const struct walk *w,
+						      const struct dp_config *cfg)
 {
-	struct eni_flows *e = bpf_map_lookup_elem(&eni_flows, &ifindex), zero = {};
+	struct eni_flows *e = bpf_map_lookup_elem(&eni_flows, &w->key.ifindex), fresh = {};
 
 	if (e)
 		return e;
-	bpf_map_update_elem(&eni_flows, &ifindex, &zero, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&eni_flows, &ifindex);
+	fresh.share = w->self.flags & ENI_FOR_ALL ? cfg->share_for_all : cfg->flow_share;
+	bpf_map_update_elem(&eni_flows, &w->key.ifindex, &fresh, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&eni_flows, &w->key.ifindex);
+}
+
+/* One more of the common part; whether there was one. */
+static __always_inline int common_take(const struct dp_config *cfg)
+{
+	__u32 *common = common_open();
+
+	return common && __sync_fetch_and_add(common, 1) < cfg->flow_common;
 }
 
 /* One more flow of the sender's; 0, or the reason. flow_discount() gives it back. */
-static __always_inline int quota_take(const struct walk *w)
+static __always_inline int quota_take(const struct walk *w, const struct dp_config *cfg)
 {
 	const __u32 quota = w->self.flow_quota ? w->self.flow_quota : FLOW_QUOTA_DEFAULT;
-	struct eni_flows *e = eni_flows_of(w->key.ifindex);
+	struct eni_flows *e = eni_flows_of(w, cfg);
+	__u32 open;
 
 	if (!e)
 		return DROP_FLOW_TABLE_FULL;
-	if (__sync_fetch_and_add(&e->open, 1) < quota)
+	open = __sync_fetch_and_add(&e->open, 1);
+	if ((open < e->share || common_take(cfg)) && open < quota)
 		return DROP_NONE;
-	__sync_fetch_and_add(&e->open, -1);
+	flow_discount(w->key.ifindex);
 	__sync_fetch_and_add(&e->allowance_exceeded, 1);
 	return DROP_CONNTRACK_ALLOWANCE;
 }
@@ -252,7 +264,7 @@ __noinline int admit(struct walk *w)
 	if (!w || !cfg)
 		return DROP_INTERNAL;
 	end_unasked(w);
-	reason = quota_take(w);
+	reason = quota_take(w, cfg);
 	if (reason)
 		return reason;
 	reply_key_fill(w);

@@ -26,12 +26,26 @@ static __always_inline int flow_swap(struct flow *f, __u32 from, __u32 to)
 
 /* ---- how many flows an interface has open (halves that are not replies, while LIVE) ---- */
 
-static __always_inline void flow_discount(__u32 ifindex)
+static __always_inline __u32 *common_open(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&flows_common, &zero);
+}
+
+/* Each step up from the share or above takes one of the common part, each step down to it or above
+ * gives one back: whatever the order of several CPUs, the common part is what all have beyond their
+ * shares. */
+static __noinline void flow_discount(__u32 ifindex)
 {
 	struct eni_flows *e = bpf_map_lookup_elem(&eni_flows, &ifindex);
+	__u32 *common;
 
-	if (e && *(volatile __u32 *)&e->open)
-		__sync_fetch_and_add(&e->open, -1);
+	if (!e || !*(volatile __u32 *)&e->open || __sync_fetch_and_add(&e->open, -1) <= e->share)
+		return;
+	common = common_open();
+	if (common)
+		__sync_fetch_and_add(common, -1);
 }
 
 /* From LIVE to another state. */

@@ -146,114 +146,6 @@ static void the_smaller_setting_of_both_ends_counts(void **state)
 	assert_int_equal(half_at(w, W)->opening_timeout, 60);
 }
 
-/* ---- quotas ---- */
-
-static uint32_t open_flows(struct world *w, uint32_t eni)
-{
-	struct eni_flows f;
-
-	assert_int_equal(dataplane_eni_flows(w->dp, eni, &f, NULL), 0);
-	return f.open;
-}
-
-static void put_quota(struct world *w, uint32_t eni, uint32_t subnet, uint32_t quota)
-{
-	struct eni v = {.vpc = 16,
-			.subnet = subnet,
-			.groups = 1,
-			.flags = ENI_SOURCE_DEST_CHECK,
-			.address = v4(ip_of(eni)),
-			.flow_quota = quota,
-			.mtu = 9001};
-
-	memcpy(v.mac, mac_of(eni), 6);
-	put(w, DP_ENIS, &eni, &v);
-}
-
-static void an_interface_opens_as_many_flows_as_it_may(void **state)
-{
-	struct world *w = *state;
-	struct eni_flows f;
-	struct packet p;
-
-	put_quota(w, A, 1, 10);
-	for (unsigned i = 0; i < 10; i++) {
-		udp(&p, A, ip_of(A), 5000 + i, ip_of(C), 7);
-		assert_passes(w, A, &p);
-	}
-	assert_int_equal(open_flows(w, A), 10);
-	udp(&p, A, ip_of(A), 6000, ip_of(C), 7);
-	assert_drops(w, A, &p, DROP_CONNTRACK_ALLOWANCE);
-	assert_int_equal(dataplane_eni_flows(w->dp, A, &f, NULL), 0);
-	assert_int_equal(f.allowance_exceeded, 1);
-	udp(&p, A, ip_of(A), 5003, ip_of(C), 7); /* what is open goes on */
-	assert_passes(w, A, &p);
-	udp(&p, C, ip_of(C), 4000, ip_of(A), 9); /* and others open to it */
-	assert_passes(w, C, &p);
-	assert_int_equal(open_flows(w, C), 1);
-	assert_int_equal(open_flows(w, A), 10);
-}
-
-static struct flow_stats collect(struct world *w)
-{
-	struct flow_stats st;
-
-	assert_int_equal(dataplane_collect(w->dp, 1 << 20, &st, NULL), 0);
-	return st;
-}
-
-static void whatever_ends_a_flow_gives_its_place_back(void **state)
-{
-	struct world *w = *state;
-	struct packet p;
-
-	put_quota(w, A, 1, 4);
-	for (unsigned i = 0; i < 4; i++) {
-		udp(&p, A, ip_of(A), 5000 + i, i < 2 ? ip_of(C) : ip_of(B), 7);
-		assert_passes(w, A, &p);
-	}
-	assert_int_equal(dataplane_end_flows(w->dp, (uint32_t[]){B}, 1, NULL), 0); /* a peer goes */
-	assert_int_equal(open_flows(w, A), 2);
-	dataplane_clock_advance(w->dp, (TIMEOUT_UDP + 1) * S_NS);
-	udp(&p, A, ip_of(A), 5000, ip_of(C), 7); /* expired, and taken over in place */
-	assert_passes(w, A, &p);
-	assert_int_equal(open_flows(w, A), 2);
-	collect(w);
-	assert_int_equal(open_flows(w, A), 1);
-	put_route(w, 3, 0, 0, TARGET_INTERNET_GATEWAY, IGW);
-	udp(&p, W, ip_of(W), 4000, IP_HOST, 7);
-	assert_passes(w, W, &p);
-	put_route(w, 3, IP_HOST, 32, TARGET_ENI, C);
-	put_eni(w, C, 16, 2, 1, 0);
-	dataplane_bump_generation(w->dp);
-	udp(&p, W, ip_of(W), 4000, IP_HOST, 7); /* would be translated otherwise: ended */
-	assert_drops(w, W, &p, DROP_FLOW_PATH);
-	assert_int_equal(open_flows(w, W), 0);
-	assert_int_equal(dataplane_forget_counters(w->dp, A, NULL), 0);
-	assert_int_equal(open_flows(w, A), 0);
-}
-
-static void the_audit_recounts(void **state)
-{
-	struct world *w = *state;
-	uint32_t fixed = 9;
-	struct packet p;
-
-	for (unsigned i = 0; i < 5; i++) {
-		udp(&p, A, ip_of(A), 5000 + i, ip_of(C), 7);
-		assert_passes(w, A, &p);
-	}
-	assert_int_equal(dataplane_recount_flows(w->dp, &fixed, NULL), 0);
-	assert_int_equal(fixed, 0);
-	assert_int_equal(dataplane_forget_counters(w->dp, A, NULL), 0);
-	udp(&p, A, ip_of(A), 6000, ip_of(C), 7);
-	assert_passes(w, A, &p);
-	assert_int_equal(open_flows(w, A), 1);
-	assert_int_equal(dataplane_recount_flows(w->dp, &fixed, NULL), 0);
-	assert_int_equal(fixed, 1);
-	assert_int_equal(open_flows(w, A), 6);
-}
-
 /* ---- hits ---- */
 
 static void the_deciding_rule_is_counted_once_an_evaluation(void **state)
@@ -302,9 +194,6 @@ int main(void)
 		WORLD_TEST(a_reply_through_a_middlebox_is_asked_there),
 		WORLD_TEST(a_changed_way_keeps_a_flow_and_its_gates),
 		WORLD_TEST(the_smaller_setting_of_both_ends_counts),
-		WORLD_TEST(an_interface_opens_as_many_flows_as_it_may),
-		WORLD_TEST(whatever_ends_a_flow_gives_its_place_back),
-		WORLD_TEST(the_audit_recounts),
 		WORLD_TEST(the_deciding_rule_is_counted_once_an_evaluation),
 	};
 

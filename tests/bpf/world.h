@@ -26,7 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "bpf/dataplane.h"
+#include "bpf/private.h"
 #include "packet.h"
 #include "reset.h"
 
@@ -490,6 +490,21 @@ static inline struct flow_list *flows_of(struct world *w)
 	l.n = 0;
 	assert_int_equal(dataplane_flows(w->dp, add_flow, &l, NULL), 0);
 	return &l;
+}
+
+/* Entries of flows that ended and are not collected yet, as many as there is room for but n. */
+static inline void put_ended_flows(struct world *w, uint32_t n)
+{
+	struct flow f = {.state = FLOW_CLOSED};
+	struct flow_key k = {.family = 2, .protocol = 17, .ifindex = 1000};
+	int fd = w->dp->flows.fd;
+
+	while (!bpf_map_update_elem(fd, &k, &f, BPF_NOEXIST))
+		k.ifindex++;
+	while (n--) {
+		k.ifindex--;
+		assert_int_equal(bpf_map_delete_elem(fd, &k), 0);
+	}
 }
 
 /* The half that enters at an interface; NULL: none. */

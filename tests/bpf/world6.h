@@ -95,10 +95,10 @@ static inline void put_subnet6(struct world *w, uint32_t subnet, uint32_t vpc, u
 	put(w, DP_SUBNETS, &subnet, &v);
 }
 
-static inline int world6_setup(void **state)
+static inline int world6_setup_with(void **state, uint32_t max_flows)
 {
 	struct world *w;
-	int rc = world_setup(state);
+	int rc = world_setup_with(state, max_flows);
 
 	w = *state;
 	for (uint32_t t = 1; t <= 4; t++)
@@ -117,6 +117,11 @@ static inline int world6_setup(void **state)
 	put_holder6(w, H, VPC_INTERNET, 0, 0);
 	put_rules6(w);
 	return rc;
+}
+
+static inline int world6_setup(void **state)
+{
+	return world6_setup_with(state, 4096);
 }
 
 #endif
