@@ -13,8 +13,8 @@
 #include "lib/cleanup.h"
 #include "lib/fault.h"
 
-#define DEFAULT_FLOWS 1048576
-#define DEFAULT_ENIS  8192
+#define DEFAULT_FLOWS 524288
+#define DEFAULT_ENIS  4096
 #define MAX_FLOWS     (1u << 26)
 #define MAX_ENIS      (1u << 20)
 
@@ -296,6 +296,11 @@ static int check_config(const struct dataplane_config *cfg, struct err *e)
 	if (cfg->max_flows > MAX_FLOWS)
 		return err_set(e, -EINVAL, "InvalidParameterValue", "", "%u flows are more than %u",
 			       cfg->max_flows, MAX_FLOWS);
+	if (flows_of(cfg) / 4 < enis_of(cfg))
+		return err_set(
+			e, -EINVAL, "InvalidParameterValue", "",
+			"a flow table of %u entries gives %u interfaces no share: at least %u",
+			flows_of(cfg), enis_of(cfg), 4 * enis_of(cfg));
 	return 0;
 }
 

@@ -16,15 +16,16 @@ struct dataplane;
 
 struct dataplane_config {
 	const char *pin_dir; /* on a bpffs; made if absent; NULL: nothing is pinned (tests) */
-	uint32_t max_flows;  /* entries of the flow table, two a flow; 0: 1048576; to 2^26 */
-	uint32_t max_enis;   /* 0: 8192; to 2^20; the other maps are sized from it */
+	uint32_t max_flows;  /* entries of the flow table, two a flow; 0: 524288; to 2^26 */
+	uint32_t max_enis;   /* 0: 4096; to 2^20; the other maps are sized from it */
 	bool only_trace;     /* no program but the dry entry point: nothing can be attached */
 };
 
 /* Loads the programs; maps that are pinned under pin_dir/v<ABI_VERSION>/ are taken over with what
  * they hold: one of another layout or size is an error (dataplane_purge() removes them). A kernel
- * that lacks a needed feature is named in *e. At the default sizes the maps take 92 MiB empty, 58
- * of them for the flow table (232 bytes an entry). */
+ * that lacks a needed feature is named in *e. At the default sizes maps and programs take 138 MiB,
+ * 116 of them the flow table (232 bytes an entry). A flow table that gives max_enis interfaces no
+ * share is InvalidParameterValue. */
 int dataplane_open(const struct dataplane_config *cfg, struct dataplane **ret, struct err *e);
 void dataplane_close(struct dataplane *dp); /* pins stay; NULL ok */
 /* Removes the pins of every ABI version below pin_dir; fine if it is not there. */

@@ -56,6 +56,7 @@ struct {
 	__type(value, __u32);
 } flows_common SEC(".maps");
 MAP(eni_totals, BPF_MAP_TYPE_HASH, __u32, struct eni_totals, BPF_F_NO_PREALLOC);
+/* Memory by use (BPF_F_NO_PREALLOC) would double what opening a flow costs. */
 MAP(flows, BPF_MAP_TYPE_HASH, struct flow_key, struct flow, 0);
 MAP(flow_parts, BPF_MAP_TYPE_HASH, struct flow_part_key, struct flow_part_counts,
     BPF_F_NO_PREALLOC);

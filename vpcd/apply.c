@@ -22,6 +22,7 @@
 #define AUDIT_NS       60000000000ull /* the kernel is read again */
 #define COLLECT_NS     100000000ull
 #define COLLECT_BUDGET 8192 /* flow entries a slice */
+#define COLLECT_REST   9    /* slices that are left out after one that met the table's end */
 
 struct waiter {
 	uint64_t ticket, revision;
@@ -42,6 +43,7 @@ struct apply {
 	uint64_t tickets;
 	uint64_t applied; /* revision */
 	uint64_t started; /* of this pass; 0: none under way */
+	unsigned rest;	  /* slices of collection to leave out */
 	bool paths_changed, groups_changed, dns_changed, sweep;
 	bool deleted; /* an object or entry was: numbers and counts may be free */
 	struct apply_stats stats;
@@ -483,14 +485,29 @@ static void audit(void *arg)
 	apply_kick(a);
 }
 
-static void collect(void *arg)
+/* A large table costs a look even where it is empty: one with few entries is looked at once a
+ * second. */
+static void collect_flows(struct apply *a)
 {
-	struct apply *a = arg;
 	struct flow_stats st = {0};
 	struct err e = {0};
 
+	if (a->rest) {
+		a->rest--;
+		return;
+	}
 	if (dataplane_collect(a->cfg.dp, COLLECT_BUDGET, &st, &e))
 		log_error("flow collection failed", "error", e.msg);
+	if (st.entries < COLLECT_BUDGET)
+		a->rest = COLLECT_REST;
+}
+
+static void collect(void *arg)
+{
+	struct apply *a = arg;
+	struct err e = {0};
+
+	collect_flows(a);
 	if (fabric_reap(a->cfg.fabric, &e))
 		log_error("detached links not removed", "error", e.msg);
 	rulesets_collect(a->rulesets, now());

@@ -160,6 +160,7 @@ static void flow_metric(void *arg, const char *symbol, uint32_t ifindex)
 static void flow_metrics(struct daemon *d, struct buf *out)
 {
 	struct flow_series s = {d->dp, out, false};
+	uint32_t common;
 
 	buf_puts(out, "# HELP vpcd_open_flows Flows that the interface opened and that live.\n"
 		      "# TYPE vpcd_open_flows gauge\n");
@@ -169,6 +170,14 @@ static void flow_metrics(struct daemon *d, struct buf *out)
 		      "# TYPE vpcd_conntrack_allowance_exceeded_total counter\n");
 	s.exceeded = true;
 	names_each(d->names, NAME_INTERFACE, flow_metric, &s);
+	if (dataplane_flows_common(d->dp, &common, NULL))
+		return;
+	buf_printf(out,
+		   "# HELP vpcd_common_flows Flows that interfaces have open beyond their shares.\n"
+		   "# TYPE vpcd_common_flows gauge\nvpcd_common_flows %u\n"
+		   "# HELP vpcd_common_flows_limit How many of these there may be.\n"
+		   "# TYPE vpcd_common_flows_limit gauge\nvpcd_common_flows_limit %u\n",
+		   common, dataplane_flows_common_max(d->dp));
 }
 
 static int hits_read(void *arg, struct err *e)
