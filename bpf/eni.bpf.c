@@ -50,32 +50,23 @@ static __always_inline struct walk *walk_begin(struct __sk_buff *skb, const int 
 	return w;
 }
 
-/* The sender's interface, for what needs more of it than its MAC. */
-static __always_inline int self_load(struct walk *w)
+static __always_inline int inspect_arp(struct __sk_buff *skb, struct walk *w,
+				       const struct eni *self)
 {
-	const struct eni *self = bpf_map_lookup_elem(&enis, &w->key.ifindex);
+	int reason;
 
-	if (!self)
-		return DROP_NO_ENI;
 	w->self = *self;
-	return DROP_NONE;
-}
-
-static __always_inline int inspect_arp(struct __sk_buff *skb, struct walk *w)
-{
-	int reason = self_load(w);
-
-	if (!reason)
-		reason = arp_reply(skb, w);
+	reason = arp_reply(skb, w);
 	return reason ? reason : ACTION_REPLY;
 }
 
-static __always_inline int inspect_discovery(struct __sk_buff *skb, struct walk *w)
+static __always_inline int inspect_discovery(struct __sk_buff *skb, struct walk *w,
+					     const struct eni *self)
 {
-	int reason = self_load(w);
+	int reason;
 
-	if (!reason)
-		reason = nd_reply(skb, w);
+	w->self = *self;
+	reason = nd_reply(skb, w);
 	return reason ? reason : ACTION_REPLY;
 }
 
@@ -93,9 +84,8 @@ static __always_inline int is_lost_on_arrival(const struct walk *w, __u32 ifinde
 }
 
 /* Everything before the flow table: 0, ACTION_REPLY, or the reason. */
-static __always_inline int inspect(struct __sk_buff *skb, struct walk *w)
+static __always_inline int inspect(struct __sk_buff *skb, struct walk *w, const struct eni *self)
 {
-	const struct eni *self = bpf_map_lookup_elem(&enis, &w->key.ifindex);
 	__be16 type = 0;
 	int reason = parse_ethernet(skb, w, &type);
 
@@ -104,7 +94,7 @@ static __always_inline int inspect(struct __sk_buff *skb, struct walk *w)
 	if (reason)
 		return reason;
 	if (type == bpf_htons(ETH_P_ARP))
-		return inspect_arp(skb, w);
+		return inspect_arp(skb, w, self);
 	if (!mac_equal(w->smac, self->mac))
 		return DROP_SOURCE_MAC;
 	if (is_lost(w, self->loss))
@@ -116,7 +106,7 @@ static __always_inline int inspect(struct __sk_buff *skb, struct walk *w)
 	else
 		reason = DROP_ETHERTYPE;
 	if (!reason && is_discovery(w))
-		return inspect_discovery(skb, w);
+		return inspect_discovery(skb, w, self);
 	return reason ? reason : check_checksum_start(skb, w);
 }
 
@@ -213,12 +203,12 @@ static __always_inline int pass_error(struct __sk_buff *skb, struct walk *w, int
 }
 
 /* The first packet of a flow, or one that no entry may carry. */
-static __always_inline int open_flow(struct __sk_buff *skb, struct walk *w, int *action)
+static __always_inline int open_flow(struct __sk_buff *skb, struct walk *w, const struct eni *self,
+				     int *action)
 {
-	int reason = self_load(w);
+	int reason;
 
-	if (reason)
-		return reason;
+	w->self = *self;
 	if (w->is.fragment == FRAGMENT_LATER)
 		return DROP_FRAGMENT;
 	if (w->is.is_error) {
@@ -266,7 +256,8 @@ static __always_inline void flow_tell(struct walk *w, const struct flow *f)
 /* What goes to the VPC's resolver: counted against the allowance, and answered here where the
  * answer is held. 0: it goes on its way; else the reason, or ACTION_REPLY. */
 static __always_inline int inspect_query(struct __sk_buff *skb, struct walk *w,
-					 const struct dp_config *cfg, int *action)
+					 const struct eni *self, const struct dp_config *cfg,
+					 int *action)
 {
 	const __u32 l4 = ETH_LEN + (w->key.family == AF_INET6 ? sizeof(struct ipv6hdr)
 							      : sizeof(struct iphdr));
@@ -275,9 +266,9 @@ static __always_inline int inspect_query(struct __sk_buff *skb, struct walk *w,
 	if (w->dry || w->key.dport != bpf_htons(53) ||
 	    (w->key.protocol != IPPROTO_UDP && w->key.protocol != IPPROTO_TCP))
 		return DROP_NONE;
-	reason = self_load(w);
-	if (reason || !is_resolver(w, &w->key.daddr))
-		return reason;
+	w->self = *self;
+	if (!is_resolver(w, &w->key.daddr))
+		return DROP_NONE;
 	reason = linklocal_allow(w->key.ifindex, w->now,
 				 *(volatile const __u32 *)&cfg->linklocal_packets);
 	if (reason || w->key.protocol != IPPROTO_UDP || w->is.l4_offset != l4 ||
@@ -291,9 +282,10 @@ static __always_inline int inspect_query(struct __sk_buff *skb, struct walk *w,
 
 static __always_inline int judge(struct __sk_buff *skb, struct walk *w, int *action)
 {
+	const struct eni *self = bpf_map_lookup_elem(&enis, &w->key.ifindex);
 	const struct dp_config *cfg = dp_config();
 	struct flow *f;
-	int reason = inspect(skb, w);
+	int reason = inspect(skb, w, self);
 
 	if (reason == ACTION_REPLY) {
 		*action = w->dry ? TC_ACT_OK : bpf_redirect(w->key.ifindex, 0);
@@ -301,7 +293,7 @@ static __always_inline int judge(struct __sk_buff *skb, struct walk *w, int *act
 	}
 	if (reason)
 		return reason;
-	if (!cfg)
+	if (!cfg || !self)
 		return DROP_INTERNAL;
 	w->now = virtual_now(cfg);
 	if (w->is.fragment == FRAGMENT_LATER) {
@@ -309,16 +301,15 @@ static __always_inline int judge(struct __sk_buff *skb, struct walk *w, int *act
 		if (reason)
 			return reason;
 	}
-	reason = inspect_query(skb, w, cfg, action);
+	reason = inspect_query(skb, w, self, cfg, action);
 	if (reason)
 		return reason == ACTION_REPLY ? DROP_NONE : reason;
 	f = flow_find(w);
 	if (!f)
-		return open_flow(skb, w, action);
+		return open_flow(skb, w, self, action);
 	if (!flow_is_current(f, cfg)) {
-		reason = self_load(w);
-		if (!reason)
-			reason = walk_again(w);
+		w->self = *self;
+		reason = walk_again(w);
 		if (reason)
 			return reason;
 	}

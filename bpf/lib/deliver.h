@@ -70,25 +70,25 @@ static __always_inline int is_targets_address(struct walk *w)
 	return a && a->kind == ADDR_ENI && a->ifindex == w->output_ifindex;
 }
 
-/* Hands the packet to an interface. */
+/* Hands the packet to an interface: to who has the destination, or by a route to one that may not
+ * have it. */
 __noinline int walk_deliver(struct walk *w)
 {
-	__u32 ifindex = w ? w->next_id : 0;
-	const struct eni *t;
+	__u32 ifindex, detour;
 	int reason;
 
 	w = walk_own(w);
 	if (!w)
 		return DROP_INTERNAL;
-	t = bpf_map_lookup_elem(&enis, &ifindex);
-	if (!t)
+	ifindex = w->next_id;
+	if (!target_load(w, ifindex))
 		return DROP_NO_DESTINATION;
+	detour = w->step == STEP_DETOUR;
 	w->step = STEP_DONE;
-	w->target = *t;
 	w->output_ifindex = ifindex;
 	if (w->target.mtu < w->mtu)
 		w->mtu = w->target.mtu;
-	if ((w->target.flags & ENI_SOURCE_DEST_CHECK) && !is_targets_address(w)) {
+	if (detour && (w->target.flags & ENI_SOURCE_DEST_CHECK) && !is_targets_address(w)) {
 		if (w->dry)
 			trail_hop(w, TRAIL_INTERFACE, ifindex, DROP_DEST_CHECK, 0);
 		return DROP_DEST_CHECK;

@@ -112,7 +112,7 @@ __noinline int walk_ingress(struct walk *w)
 		trail_hop(w, TRAIL_ROUTE, table, reason, r ? r->target : 0);
 	if (!r || reason)
 		return reason;
-	return r->target == TARGET_ENI ? walk_next(w, STEP_DELIVER, r->id)
+	return r->target == TARGET_ENI ? walk_next(w, STEP_DETOUR, r->id)
 				       : walk_next(w, STEP_HOLDER, 0);
 }
 

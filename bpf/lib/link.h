@@ -21,11 +21,14 @@ static __always_inline int is_resolver(const struct walk *w, const struct ip128 
 	return ip128_equal(address, &v->resolver) || address->w[3] == bpf_htonl(ADDRESS_RESOLVER);
 }
 
-/* Is it an address of the sender's own? */
+/* Is it an address of the sender's own? Mostly its primary one. */
 static __always_inline int is_own_address(struct walk *w, const struct ip128 *address)
 {
-	const struct addr_entry *a = holder_of(w, w->self.vpc, address);
+	const struct addr_entry *a;
 
+	if (ip128_equal(address, w->key.family == AF_INET6 ? &w->self.address6 : &w->self.address))
+		return ip128_is_set(address);
+	a = holder_of(w, w->self.vpc, address);
 	return a && a->kind == ADDR_ENI && a->ifindex == w->key.ifindex;
 }
 

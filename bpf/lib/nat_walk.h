@@ -68,7 +68,6 @@ __noinline int walk_nat_return(struct walk *w)
 	__u32 number = w ? w->next_id : 0;
 	const struct nat_entry *n = bpf_map_lookup_elem(&nats, &number);
 	const struct addr_entry *holder;
-	const struct eni *t;
 	__u32 ifindex;
 	int reason;
 
@@ -95,10 +94,8 @@ __noinline int walk_nat_return(struct walk *w)
 	if (!holder || holder->kind != ADDR_ENI)
 		return DROP_NO_DESTINATION;
 	ifindex = holder->ifindex;
-	holder = NULL;
 	w->local = 0;
-	t = bpf_map_lookup_elem(&enis, &ifindex);
-	if (t && t->subnet != w->subnet) {
+	if (target_load(w, ifindex) && w->target.subnet != w->subnet) {
 		reason = gate_acl(w, w->subnet, 1);
 		if (reason)
 			return reason;
@@ -194,7 +191,7 @@ __noinline int walk_nat(struct walk *w)
 	case TARGET_INTERNET_GATEWAY:
 		return walk_next(w, STEP_IGW, r->id);
 	case TARGET_ENI:
-		return walk_next(w, STEP_DELIVER, r->id);
+		return walk_next(w, STEP_DETOUR, r->id);
 	case TARGET_NAT_GATEWAY:
 		return DROP_LOOP;
 	}

@@ -40,8 +40,6 @@ static __always_inline int is_multicast(const struct walk *w)
 {
 	__u32 a = bpf_ntohl(w->at.daddr.w[3]);
 
-	if (w->dmac[0] & 1)
-		return 1;
 	if (w->key.family == AF_INET6)
 		return w->at.daddr.b[0] == 0xff;
 	return a >> 28 == 14 || a == 0xffffffff;
@@ -70,29 +68,16 @@ static __always_inline int sender_gate(struct walk *w, __u32 peer_groups)
 	return reason;
 }
 
-/* The interface that has the destination in a VPC: its number, subnet and groups. */
-struct destination {
-	__u32 ifindex, subnet, groups;
-};
-
-static __always_inline struct destination destination_of(struct walk *w, __u32 vpc)
+/* The interface that has the destination in a VPC becomes the target; 0: none has it. */
+static __always_inline int destination_load(struct walk *w, __u32 vpc)
 {
 	const struct addr_entry *holder = holder_of(w, vpc, &w->at.daddr);
-	struct destination d = {};
-	const struct eni *t;
 
-	if (!holder || holder->kind != ADDR_ENI)
-		return d;
-	d.ifindex = holder->ifindex;
-	t = bpf_map_lookup_elem(&enis, &d.ifindex);
-	if (!t)
-		return (struct destination){};
-	d.subnet = t->subnet;
-	d.groups = t->groups;
-	return d;
+	return holder && holder->kind == ADDR_ENI && target_load(w, holder->ifindex);
 }
 
-static __always_inline int walk_route(struct walk *w, const struct destination *d)
+/* found: w->target has the destination in the sender's VPC. */
+static __always_inline int walk_route(struct walk *w, int found)
 {
 	const struct route_entry *r = subnet_route(w, w->self.subnet);
 	__u32 target = r ? r->target : TARGET_BLACKHOLE, id = r ? r->id : 0, known = r != NULL;
@@ -100,15 +85,13 @@ static __always_inline int walk_route(struct walk *w, const struct destination *
 	int reason;
 
 	/* A reference matches on a local path or a peering only. */
-	if (target == TARGET_PEERING)
-		peer_groups = destination_of(w, id).groups;
-	else if (target == TARGET_LOCAL)
-		peer_groups = d->groups;
+	if (target == TARGET_PEERING ? destination_load(w, id) : target == TARGET_LOCAL && found)
+		peer_groups = w->target.groups;
 	reason = sender_gate(w, peer_groups);
 	if (reason)
 		return reason;
 	/* A destination in the subnet itself is none of routes. */
-	if ((target == TARGET_LOCAL && d->ifindex) || next_subnet(w, r) != w->self.subnet) {
+	if ((target == TARGET_LOCAL && found) || next_subnet(w, r) != w->self.subnet) {
 		reason = gate_acl(w, w->self.subnet, 1);
 		if (reason)
 			return reason;
@@ -119,13 +102,14 @@ static __always_inline int walk_route(struct walk *w, const struct destination *
 	w->local = target == TARGET_LOCAL || target == TARGET_PEERING;
 	switch (target) {
 	case TARGET_LOCAL:
-		return walk_next(w, STEP_HOLDER, 0);
+		return found ? walk_next(w, STEP_DELIVER, w->target_ifindex)
+			     : walk_next(w, STEP_HOLDER, 0);
 	case TARGET_INTERNET_GATEWAY:
 		return walk_next(w, STEP_IGW, id);
 	case TARGET_NAT_GATEWAY:
 		return walk_next(w, STEP_NAT, id);
 	case TARGET_ENI:
-		return walk_next(w, STEP_DELIVER, id);
+		return walk_next(w, STEP_DETOUR, id);
 	case TARGET_PEERING:
 		return walk_next(w, STEP_PEERING, id);
 	case TARGET_EGRESS_ONLY:
@@ -137,23 +121,31 @@ static __always_inline int walk_route(struct walk *w, const struct destination *
 /* Within the subnet there is no route and no ACL. The address says who it is, not the frame: a
  * stale neighbour entry for an address that changed hands must not cost the seconds that it lives.
  */
-static __always_inline int walk_out(struct walk *w)
+static __always_inline int walk_out(struct walk *w, int found)
 {
-	struct destination d = destination_of(w, w->vpc);
 	int reason;
 
-	if (d.ifindex && d.subnet == w->self.subnet) {
-		reason = sender_gate(w, d.groups);
-		return reason ? reason : walk_next(w, STEP_DELIVER, d.ifindex);
+	if (found && w->target.subnet == w->self.subnet) {
+		reason = sender_gate(w, w->target.groups);
+		return reason ? reason : walk_next(w, STEP_DELIVER, w->target_ifindex);
 	}
 	w->flow_flags |= FLOW_ROUTED;
-	return walk_route(w, &d);
+	return walk_route(w, found);
+}
+
+static __always_inline int walk_resolver(struct walk *w)
+{
+	int reason = walk_service(w);
+
+	if (w->dry)
+		trail_hop(w, TRAIL_SERVICE, 0, reason, 0);
+	return reason;
 }
 
 /* The step at the sender's own interface. */
 __noinline int walk_first(struct walk *w)
 {
-	int reason;
+	int reason, found;
 
 	w = walk_own(w);
 	if (!w)
@@ -165,29 +157,32 @@ __noinline int walk_first(struct walk *w)
 	reason = check_source(w);
 	if (reason)
 		return reason;
-	if (is_multicast(w))
+	if (w->dmac[0] & 1)
 		return DROP_MULTICAST;
-	if (is_resolver(w, &w->at.daddr)) {
-		reason = walk_service(w);
-		if (w->dry)
-			trail_hop(w, TRAIL_SERVICE, 0, reason, 0);
-		return reason;
+	found = !(w->self.flags & ENI_INTERNET) && destination_load(w, w->vpc);
+	/* What an interface has is none of these. */
+	if (!found) {
+		if (is_multicast(w))
+			return DROP_MULTICAST;
+		if (is_resolver(w, &w->at.daddr))
+			return walk_resolver(w);
+		if (is_link_local(w))
+			return DROP_LINK_LOCAL;
 	}
-	if (is_link_local(w))
-		return DROP_LINK_LOCAL;
 	if ((w->self.flags & ENI_UPLINK) && !w->is.has_flow)
 		return DROP_UPLINK_UNSOLICITED;
 	if (w->self.flags & ENI_INTERNET) {
 		w->flow_flags |= FLOW_ROUTED | FLOW_TRACKED_OUT;
 		return walk_next(w, STEP_PUBLIC, 0);
 	}
-	return walk_out(w);
+	return walk_out(w, found);
 }
 
 static __always_inline int walk_step(struct walk *w)
 {
 	switch (w->step) {
 	case STEP_DELIVER:
+	case STEP_DETOUR:
 		return walk_deliver(w);
 	case STEP_HOLDER:
 		return walk_holder(w);
@@ -230,6 +225,7 @@ __noinline int walk_run(struct walk *w)
 	w->flow_flags = 0;
 	w->hops = 1;
 	w->step = STEP_DONE;
+	w->target_ifindex = 0;
 	reason = walk_first(w);
 	for (int i = 0; i < STEPS_MAX && !reason && w->step != STEP_DONE; i++)
 		reason = walk_step(w);

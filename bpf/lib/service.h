@@ -10,17 +10,14 @@
 static __always_inline int walk_service(struct walk *w)
 {
 	const struct dp_config *cfg = dp_config();
-	const struct eni *t;
 	__u32 ifindex;
 
 	if ((w->key.protocol != IPPROTO_UDP && w->key.protocol != IPPROTO_TCP && !w->is.of_error) ||
 	    (w->at.dport != bpf_htons(53) && !w->is.of_error) || !w->self.service_address || !cfg)
 		return DROP_LINK_LOCAL;
 	ifindex = *(volatile const __u32 *)&cfg->service_ifindex;
-	t = bpf_map_lookup_elem(&enis, &ifindex);
-	if (!t)
+	if (!target_load(w, ifindex))
 		return DROP_LINK_LOCAL;
-	w->target = *t;
 	w->output_ifindex = ifindex;
 	if (w->key.family == AF_INET6) {
 		w->at.saddr = ip128_words(CLIENT6, w->key.ifindex);
@@ -36,17 +33,11 @@ static __always_inline int walk_service(struct walk *w)
 /* The resolver's answers: only back to where the question came from. */
 static __always_inline int walk_from_service(struct walk *w)
 {
-	const struct eni *t;
-	__u32 ifindex;
-
 	if (!w->is.has_flow)
 		return DROP_NO_ROUTE;
 	w->at = w->old;
-	ifindex = w->output_ifindex;
-	t = bpf_map_lookup_elem(&enis, &ifindex);
-	if (!t)
+	if (!target_load(w, w->output_ifindex))
 		return DROP_NO_DESTINATION;
-	w->target = *t;
 	w->flow_flags |= FLOW_ROUTED | FLOW_TRACKED_OUT | FLOW_TRACKED_IN;
 	return DROP_NONE;
 }

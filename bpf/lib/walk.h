@@ -24,7 +24,8 @@ struct tuple {
 /* What the walk does next; `next_id` is the step's argument. */
 enum step {
 	STEP_DONE,
-	STEP_DELIVER,
+	STEP_DELIVER, /* to the interface that has the destination */
+	STEP_DETOUR,  /* to one that a route names */
 	STEP_HOLDER,
 	STEP_PUBLIC,
 	STEP_INGRESS,
@@ -92,6 +93,7 @@ struct walk {
 	/* what was decided */
 	__u32 output_ifindex;
 	struct eni target;
+	__u32 target_ifindex; /* whose; 0: nobody's yet */
 	__u32 flow_flags;
 	__u32 mtu;
 	__u32 rule; /* bit of the rule that matched last */
@@ -262,6 +264,21 @@ static __always_inline int ip128_is(const struct ip128 *a, __u32 w0, __u32 w1, _
 static __always_inline int is_service_range6(const struct ip128 *a)
 {
 	return a->w[0] == bpf_htonl(0xfd000ec2);
+}
+
+/* The interface that gets the packet, or may get it, into w->target: 0 if it is not there. */
+static __always_inline int target_load(struct walk *w, __u32 ifindex)
+{
+	const struct eni *t;
+
+	if (ifindex && ifindex == w->target_ifindex)
+		return 1;
+	t = bpf_map_lookup_elem(&enis, &ifindex);
+	if (!t)
+		return 0;
+	w->target = *t;
+	w->target_ifindex = ifindex;
+	return 1;
 }
 
 static __always_inline int walk_next(struct walk *w, __u32 step, __u32 id)
