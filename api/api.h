@@ -64,6 +64,8 @@ struct api_hooks {
 	 * topology would make it. lab: the topology's. */
 	struct json *(*whatif)(void *arg, const struct model *changed, const char *lab,
 			       const struct json *question, struct err *e);
+	/* Answers POST /v1/least-privilege. */
+	struct json *(*least_privilege)(void *arg, const struct json *question, struct err *e);
 	/* test() with real attempts: a non-blocking descriptor to read the answer from, which the
 	 * API closes, or a negative errno. */
 	int (*test_live)(void *arg, const struct json *question, struct err *e);

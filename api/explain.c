@@ -31,6 +31,11 @@ void post_reach(struct request *rq)
 	ask(rq, rq->api->cfg.hooks.reach);
 }
 
+void post_least_privilege(struct request *rq)
+{
+	ask(rq, rq->api->cfg.hooks.least_privilege);
+}
+
 static void ask_live(struct request *rq)
 {
 	const struct api_hooks *h = &rq->api->cfg.hooks;

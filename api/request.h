@@ -136,6 +136,7 @@ void get_capture(struct request *rq);
 void post_trace(struct request *rq);
 void post_test(struct request *rq);
 void post_reach(struct request *rq);
+void post_least_privilege(struct request *rq);
 
 /* Reads the counters of rules, if objects of the kind show them: may hits_add do so? */
 bool hits_read(const struct request *rq, const struct kind *k);

@@ -31,6 +31,7 @@ static const struct endpoint {
 	{"POST", {"v1", "test"}, post_test},
 	{"POST", {"v1", "reach"}, post_reach},
 	{"POST", {"v1", "whatif"}, post_whatif},
+	{"POST", {"v1", "least-privilege"}, post_least_privilege},
 	{"POST", {"v1", "security-groups", "*", "rules"}, post_rules},
 	{"DELETE", {"v1", "security-groups", "*", "rules"}, delete_rules},
 	{"POST", {"v1", "trace"}, post_trace},

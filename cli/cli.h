@@ -136,6 +136,7 @@ int cmd_pcx_reject(struct cli *c);
 int cmd_sg_unused(struct cli *c);
 int cmd_test(struct cli *c);
 int cmd_whatif(struct cli *c);
+int cmd_least_privilege(struct cli *c);
 int cmd_sg_allow(struct cli *c);
 int cmd_sg_revoke(struct cli *c);
 int cmd_zone_import(struct cli *c);

@@ -164,6 +164,15 @@ static const struct opt whatif_opts[] = {
 	{0},
 };
 
+static const struct opt privilege_opts[] = {
+	{"flow-logs", 0, OPT_VALUE, "FILE", "flow log records, plain or gzip, - for stdin", "file"},
+	{"port-gap", 0, OPT_VALUE, "N", "join ports with at most N unseen ones between them", NULL},
+	{"prefix", 0, OPT_VALUE, "LEN", "take IPv4 addresses for ranges of this length", NULL},
+	{"prefix6", 0, OPT_VALUE, "LEN", "likewise IPv6 addresses", NULL},
+	{"vpc", 0, OPT_VALUE, "VPC", "whose addresses are meant that several VPCs have", "vpc"},
+	{0},
+};
+
 static const struct opt graph_opts[] = {
 	{"format", 0, OPT_VALUE, "FORMAT", "svg, dot, json or text (default)", "svg dot json text"},
 	{"reach", 0, OPT_VALUE, "PORT[/PROTO]", "who may talk to whom on it, not routes", NULL},
@@ -227,6 +236,8 @@ const struct command commands[] = {
 	 "vpcctl test -f examples/functions.json --report tap", cmd_test, {file_opts, report_opts}, .complete = "file"},
 	{"whatif", NULL, "[FILE]", "Say which verdicts a changed file would flip; exit 1 if one does",
 	 "vpcctl whatif -f changed.json", cmd_whatif, {file_opts, whatif_opts, wait_opts}, .complete = "file"},
+	{"least-privilege", NULL, "SECURITY-GROUP", "Propose the smallest rules that admit what flow logs saw",
+	 "vpcctl least-privilege db --flow-logs flows.log", cmd_least_privilege, {privilege_opts}, .complete = "security-group"},
 	{"graph", NULL, "", "Draw VPCs, subnets, gateways and sandboxes",
 	 "vpcctl graph --format svg > lab.svg", cmd_graph, {graph_opts}, .complete = NULL},
 	/* the rest */

@@ -9,6 +9,7 @@
 #include "vpcd/assertions.h"
 #include "vpcd/capture.h"
 #include "vpcd/daemon.h"
+#include "vpcd/privilege.h"
 #include "vpcd/reach.h"
 #include "vpcd/trace.h"
 #include "vpcd/whatif.h"
@@ -198,6 +199,13 @@ static struct json *whatif(void *arg, const struct model *after, const char *lab
 	return whatif_judge(&w, question, e);
 }
 
+static struct json *least_privilege(void *arg, const struct json *question, struct err *e)
+{
+	struct daemon *d = arg;
+
+	return privilege_judge(d->store, d->cfg.max_interfaces, question, e);
+}
+
 static int test_live(void *arg, const struct json *question, struct err *e)
 {
 	struct daemon *d = arg;
@@ -220,6 +228,7 @@ void daemon_hooks_observe(struct api_hooks *h)
 {
 	h->reach = reach;
 	h->whatif = whatif;
+	h->least_privilege = least_privilege;
 	h->test_live = test_live;
 	h->test = test;
 	h->trace = trace;

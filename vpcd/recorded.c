@@ -399,6 +399,7 @@ int recorded_find(const struct recorded *r, const struct json *flow, struct reco
 	rc = flow_read(flow, &from, &to, ret, e);
 	if (rc)
 		return rc;
+	symbol_set(ret->seen_at, seen_at(r, flow));
 	scope = scope_of(r, flow, &from, &to, &several);
 	if (several) {
 		obstacle_set(ret, "several VPCs have %s and its peer: say which by --vpc", &from);

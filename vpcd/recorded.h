@@ -17,7 +17,8 @@ struct recorded_flow {
 	uint16_t from_port;
 	int family;
 	double packets;
-	char obstacle[256]; /* why it cannot be judged; "": it can */
+	char seen_at[SYMBOL_LEN]; /* the interface that saw it; "": not known */
+	char obstacle[256];	  /* why it cannot be judged; "": it can */
 };
 
 /* vpc: where a flow belongs that does not say it; an id or a name; NULL: where both its addresses

@@ -9,8 +9,8 @@
 #include "lib/cleanup.h"
 #include "vpcd/assertions.h"
 #include "vpcd/flips.h"
-#include "vpcd/touched.h"
 #include "vpcd/whatif_flows.h"
+#include "vpcd/whatif_pairs.h"
 
 struct comparison {
 	const struct whatif *w;
@@ -153,52 +153,6 @@ static int tests_judge(struct comparison *cmp, const struct json *tests, bool pa
 	return rc;
 }
 
-/* ---- every pair that the change can touch ---- */
-
-static bool end_is_touched(const struct touched *t, const struct twin_end *end)
-{
-	if (end->there[BEFORE] != end->there[AFTER] ||
-	    strcmp(end->at[BEFORE].attachment, end->at[AFTER].attachment))
-		return true;
-	return touched_has(t, end->at[AFTER].attachment);
-}
-
-static int touched_pairs_ask(struct comparison *cmp, const struct twin_ends *ends,
-			     const struct touched *t, bool all, struct err *e)
-{
-	cleanup_free bool *touched = calloc(ends->n + 1, sizeof(*touched));
-	struct flip_case c = {0};
-	int rc = touched ? 0 : err_sys(e, -ENOMEM, "pairs");
-
-	for (size_t i = 0; i < ends->n && !rc; i++)
-		touched[i] = all || end_is_touched(t, &ends->v[i]);
-	for (size_t i = 0; i < ends->n && !rc; i++)
-		for (size_t j = 0; j < ends->n && !rc; j++) {
-			c.from = &ends->v[i];
-			c.to = &ends->v[j];
-			if (i != j && (touched[i] || touched[j]))
-				rc = flips_services(&cmp->flips, &c, e);
-		}
-	return rc;
-}
-
-static int pairs_judge(struct comparison *cmp, bool all, struct err *e)
-{
-	const struct trace_env *env = cmp->flips.env;
-	struct twin_ends ends = {0};
-	struct touched *t = NULL;
-	int rc = touched_find(env[BEFORE].plan, env[AFTER].plan, &t, e);
-
-	if (!rc)
-		rc = twin_ends_all(env, &ends, e);
-	if (!rc)
-		rc = touched_pairs_ask(cmp, &ends, t, all, e);
-	cmp->flips.last.flip = NULL;
-	twin_ends_done(&ends);
-	touched_free(t);
-	return rc;
-}
-
 /* ---- all of it ---- */
 
 static int comparison_open(struct comparison *cmp, struct err *e)
@@ -230,7 +184,7 @@ static int comparison_run(struct comparison *cmp, const struct json *question, s
 	if (!rc && flows)
 		rc = flows_judge(&cmp->flips, cmp->twins, member(question, "Vpc"), flows, out, e);
 	if (!rc && all_pairs)
-		rc = pairs_judge(cmp, json_bool(json_get(question, "All")), e);
+		rc = pairs_judge(&cmp->flips, json_bool(json_get(question, "All")), e);
 	return rc;
 }
 

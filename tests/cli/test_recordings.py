@@ -221,3 +221,28 @@ def test_bad_flow_logs_are_refused_by_line(ask, tmp_path):
 def test_a_vpc_may_be_said(ask, tmp_path):
     p = write(tmp_path / "p", [there(tcp(40000, 80, "S"))])
     assert ask("--pcap", p, "--vpc", "shop").body["Vpc"] == "shop"
+
+
+def test_least_privilege_asks_by_what_was_accepted_and_prints_commands(vpcctl, daemon, tmp_path):
+    answer = {"SecurityGroup": "shop/db", "GroupId": "sg-1", "Flows": 1, "OtherFlows": 0, "Admitted": 1,
+              "Rules": [{"Rule": "tcp 80 from shop/web", "Status": "allow", "Flows": 1, "Packets": 7,
+                         "AlsoAdmits": ["web-2"]}],
+              "Current": [{"Rule": "all from 0.0.0.0/0", "Status": "revoke", "Flows": 1}],
+              "Refused": [], "NotJudged": [], "Opened": 0, "Closed": 3,
+              "Flips": [{"Change": "opens", "From": "a", "To": "b", "Service": "1/tcp"}],
+              "Commands": ['vpcctl sg allow shop/db "tcp 80 from shop/web"']}
+    daemon.routes["POST", "/v1/least-privilege"] = (200, answer)
+    log = tmp_path / "log"
+    log.write_text(HEADER + record("10.0.0.1", "10.0.0.2", 40000, 80) +
+                   record("10.0.0.1", "10.0.0.2", 40000, 81, action="REJECT"))
+    done = vpcctl("least-privilege", "db", "--flow-logs", str(log), "--port-gap", "2", "--prefix", "24")
+    assert done.returncode == 0, done.stderr
+    body = json.loads(daemon.sent("POST")[-1][3])
+    assert (body["SecurityGroup"], body["PortGap"], body["Prefix"]) == ("db", 2, 24)
+    assert known(body["Flows"]) == {("10.0.0.1", "10.0.0.2", "80/6", 7)}
+    assert "1 records of what was rejected are left out" in done.stderr
+    assert "allow   tcp 80 from shop/web  (1 flows, 7 packets)  also admits web-2\n" in done.stdout
+    assert "opens  a → b:1/tcp" in done.stdout and "closes 3" in done.stdout
+    assert done.stdout.endswith('vpcctl sg allow shop/db "tcp 80 from shop/web"\n')
+    answer["Refused"] = [{"From": "x", "To": "y", "Service": "1/6", "Message": "no"}]
+    assert vpcctl("least-privilege", "db", "--flow-logs", str(log)).returncode == 1
