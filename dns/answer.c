@@ -8,6 +8,12 @@
 
 #define CNAMES_MAX 16 /* a longer chain is taken for a loop */
 
+/* The first name that a wildcard stood for. */
+struct expansion {
+	struct dns_name name; /* len 0: there was none */
+	struct dns_found in;
+};
+
 struct answer {
 	const struct dns_view *view;
 	const struct dns_query *query;
@@ -22,8 +28,7 @@ struct answer {
 	bool varies;
 	bool signed_too; /* DO, and some zone of the view is signed */
 	enum dns_security security;
-	struct dns_name expanded; /* the first name that a wildcard stood for; len 0: none */
-	struct dns_found expanded_in;
+	struct expansion *expanded;
 	unsigned cnames;
 };
 
@@ -234,18 +239,18 @@ static void refer(struct answer *a, const struct dns_found *f)
 /* That a wildcard stood for the name is proved behind all answers. */
 static void note_expansion(struct answer *a, const struct dns_found *f, const struct dns_node *node)
 {
-	if (!a->signed_too || node != f->wildcard || a->expanded.len)
+	if (!a->signed_too || node != f->wildcard || a->expanded->name.len)
 		return;
-	a->expanded = a->name;
-	a->expanded_in = *f;
+	a->expanded->name = a->name;
+	a->expanded->in = *f;
 }
 
 static void prove_expansion(struct answer *a)
 {
-	if (!a->expanded.len)
+	if (!a->expanded->name.len)
 		return;
-	a->name = a->expanded;
-	prove(a, &a->expanded_in, DNS_EXPANDED);
+	a->name = a->expanded->name;
+	prove(a, &a->expanded->in, DNS_EXPANDED);
 }
 
 /* The name exists, or a wildcard stands for it. True: follow the CNAME that a->name has become. */
@@ -538,13 +543,16 @@ static size_t finish(struct answer *a, uint8_t *buf, size_t limit, struct dns_ou
 size_t dns_answer(const struct dns_ask *ask, uint8_t *buf, size_t limit, struct dns_outcome *ret)
 {
 	const struct dns_query *q = ask->query;
+	struct expansion expanded; /* large, and hardly ever used: only its length is set */
 	struct answer a = {.view = ask->view,
 			   .query = q,
 			   .up = ask->up,
 			   .random = ask->random ? ask->random : 1,
 			   .name = q->name,
+			   .expanded = &expanded,
 			   .flags = DNS_RA};
 
+	expanded.name.len = 0;
 	*ret = (struct dns_outcome){0};
 	if (!a.view)
 		return dns_answer_error(q, DNS_REFUSED, buf, limit);

@@ -35,6 +35,7 @@ struct listener {
 	struct dns_server *server;
 	struct dns_listener cfg;
 	int udp_fd, tcp_fd;
+	bool udp_tell; /* bound to no address of its own: which was asked is told by message */
 };
 
 struct forwarders;

@@ -8,7 +8,8 @@
 #include "dns/serve.h"
 #include "lib/cleanup.h"
 
-#define BATCH	  16
+#define BATCH	  64
+#define ROUNDS	  4 /* of batches before others have their turn */
 #define QUERY_MAX 4096
 
 struct control {
@@ -25,31 +26,46 @@ struct slot {
 struct udp_batch {
 	struct slot slots[BATCH];
 	struct mmsghdr in[BATCH], out[BATCH];
+	unsigned used; /* of `in`, by the last call */
 };
 
 int udp_batch_new(struct dns_server *d, struct err *e)
 {
 	d->udp = calloc(1, sizeof(*d->udp));
+	if (d->udp)
+		d->udp->used = BATCH;
 	return d->udp ? 0 : err_sys(e, -ENOMEM, "UDP buffers");
 }
 
-/* The address of the listener may not be there yet (IP_FREEBIND), and a packet may have been sent
- * to any of the host's: IP_PKTINFO says which (ip(7), ipv6(7)). */
+/* A socket that is bound to one address sends from there; others have to be told (ip(7), ipv6(7)).
+ */
+static bool is_bound_to_one(const struct sockaddr *addr)
+{
+	const struct sockaddr_in6 *v6 = (const void *)addr;
+	const struct sockaddr_in *v4 = (const void *)addr;
+
+	if (addr->sa_family == AF_INET)
+		return v4->sin_addr.s_addr != htonl(INADDR_ANY);
+	return !IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr) && !IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr);
+}
+
+/* The address of the listener may not be there yet (IP_FREEBIND). */
 int udp_open(struct listener *l, const struct sockaddr *addr, socklen_t len, struct err *e)
 {
 	bool v6 = addr->sa_family == AF_INET6;
-	int on = 1, level = v6 ? IPPROTO_IPV6 : IPPROTO_IP;
+	int on = 1, level = v6 ? IPPROTO_IPV6 : IPPROTO_IP, tell = !is_bound_to_one(addr);
 	cleanup_close int fd =
 		socket(addr->sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return err_sys(e, -errno, "UDP socket");
 	if (setsockopt(fd, level, v6 ? IPV6_FREEBIND : IP_FREEBIND, &on, sizeof(on)) ||
-	    setsockopt(fd, level, v6 ? IPV6_RECVPKTINFO : IP_PKTINFO, &on, sizeof(on)) ||
+	    setsockopt(fd, level, v6 ? IPV6_RECVPKTINFO : IP_PKTINFO, &tell, sizeof(tell)) ||
 	    (v6 && setsockopt(fd, level, IPV6_V6ONLY, &on, sizeof(on))))
 		return err_sys(e, -errno, "UDP socket options");
 	if (bind(fd, addr, len))
 		return err_sys(e, -errno, "bind UDP");
+	l->udp_tell = tell;
 	l->udp_fd = TAKE_FD(fd);
 	return 0;
 }
@@ -100,7 +116,8 @@ static void message_out(struct msghdr *m, const struct dns_peer *p, struct iovec
 			     .msg_namelen = p->addr_len,
 			     .msg_iov = iov,
 			     .msg_iovlen = 1};
-	write_local(m, p, buf);
+	if (p->listener->udp_tell)
+		write_local(m, p, buf);
 }
 
 /* A reply that cannot be sent is lost, as any datagram may be: the client asks again. */
@@ -116,7 +133,10 @@ void udp_send(const struct dns_peer *peer, const uint8_t *reply, size_t len)
 
 static int receive(struct listener *l, struct udp_batch *b)
 {
-	for (int i = 0; i < BATCH; i++) {
+	int n;
+
+	/* What the last call used is set anew: headers are the kernel's once they are filled. */
+	for (unsigned i = 0; i < b->used; i++) {
 		struct slot *s = &b->slots[i];
 
 		s->iov_in = (struct iovec){s->query, sizeof(s->query)};
@@ -127,7 +147,9 @@ static int receive(struct listener *l, struct udp_batch *b)
 						   .msg_control = &s->in,
 						   .msg_controllen = sizeof(s->in)};
 	}
-	return recvmmsg(l->udp_fd, b->in, BATCH, MSG_DONTWAIT, NULL);
+	n = recvmmsg(l->udp_fd, b->in, BATCH, MSG_DONTWAIT, NULL);
+	b->used = n > 0 ? (unsigned)n : 0;
+	return n;
 }
 
 static void send_all(int fd, struct mmsghdr *out, unsigned n)
@@ -142,11 +164,8 @@ static void send_all(int fd, struct mmsghdr *out, unsigned n)
 	}
 }
 
-static void on_readable(void *arg, int fd, uint32_t events)
+static unsigned serve_batch(struct listener *l, struct udp_batch *b, int n)
 {
-	struct listener *l = arg;
-	struct udp_batch *b = l->server->udp;
-	int n = receive(l, b);
 	unsigned replies = 0;
 
 	for (int i = 0; i < n; i++) {
@@ -157,14 +176,27 @@ static void on_readable(void *arg, int fd, uint32_t events)
 			b->in[i].msg_len = 0; /* no query is that long: counted as malformed */
 		s->peer.listener = l;
 		s->peer.addr_len = m->msg_namelen;
-		read_local(m, &s->peer);
+		if (l->udp_tell)
+			read_local(m, &s->peer);
 		s->iov_out = (struct iovec){s->reply, 0};
 		s->iov_out.iov_len = serve_query(l->server, &s->peer, s->query, b->in[i].msg_len,
 						 s->reply, sizeof(s->reply));
 		if (s->iov_out.iov_len)
 			message_out(&b->out[replies++].msg_hdr, &s->peer, &s->iov_out, &s->out);
 	}
-	send_all(fd, b->out, replies);
+	return replies;
+}
+
+static void on_readable(void *arg, int fd, uint32_t events)
+{
+	struct listener *l = arg;
+	struct udp_batch *b = l->server->udp;
+	int n = BATCH;
+
+	for (int round = 0; round < ROUNDS && n == BATCH; round++) {
+		n = receive(l, b);
+		send_all(fd, b->out, serve_batch(l, b, n));
+	}
 	serve_flush_logs(l->server);
 }
 

@@ -8,6 +8,9 @@
 #define HASH_NONFATAL_OOM	 1
 #define uthash_nonfatal_oom(elt) ((elt)->hh.tbl = NULL)
 #include <uthash.h>
+/* Every step of a chain is a cache miss. */
+#undef HASH_BKT_CAPACITY_THRESH
+#define HASH_BKT_CAPACITY_THRESH 2U
 
 #include "dns/denial.h"
 #include "dns/zone.h"

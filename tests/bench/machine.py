@@ -76,7 +76,7 @@ class Namespace:
         return self.run("ip", *args)
 
     def server(self, stack, *args, ready=None):
-        """Starts a server on the server's CPU; waits for its first line if `ready`."""
+        """Starts a server on the server's CPU; waits for its first line if `ready`. Its pid."""
         p = subprocess.Popen([*self.enter, *pinned(cpus()[1]), *map(str, args)],
                              stdin=subprocess.DEVNULL,
                              stdout=subprocess.PIPE if ready else subprocess.DEVNULL,
@@ -84,6 +84,7 @@ class Namespace:
         stack.callback(end, p)
         if ready and ready not in p.stdout.readline():
             raise RuntimeError(f"{args[0]} did not start")
+        return p.pid
 
     def client(self, *args, timeout=60):
         """Runs a client on the client's CPU and returns what it printed."""
