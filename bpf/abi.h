@@ -654,19 +654,30 @@ struct linklocal {
 #define DNS_KEY_NAME 128 /* octets of the longest name */
 #define DNS_BODY_MAX 256
 
+/* Small, and so is what is read of a value: a look-up's price is its cache misses. Of names that
+ * share a hash one is held. */
 struct dns_key {
+	__u64 hash; /* dns_hash() of the name */
 	__u32 vpc;
 	__u16 type; /* A or AAAA, host order */
 	__u16 name_len;
-	__u8 name[DNS_KEY_NAME]; /* wire form in lower case, final zero included; no zero within */
 };
 
 struct dns_value {
 	__u16 flags; /* of the header, host order: AA, RA, RCODE */
 	__u16 answers, authority;
-	__u16 len;		 /* of body, below DNS_BODY_MAX */
+	__u16 len; /* of body, below DNS_BODY_MAX */
+	/* In wire form and lower case, final zero included; no zero within; zero padded. */
+	__u8 name[DNS_KEY_NAME];
 	__u8 body[DNS_BODY_MAX]; /* the records: what follows the question; zero padded */
 };
+
+/* Eight octets of a name more. */
+static inline __attribute__((always_inline)) __u64 dns_hash(__u64 hash, __u64 octets)
+{
+	hash = (hash ^ octets) * 0x9e3779b97f4a7c15;
+	return hash ^ hash >> 29;
+}
 
 /* ---- names: HASH, the daemon's allocator, recovered at start; programs do not read it ---- */
 

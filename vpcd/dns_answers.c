@@ -136,11 +136,24 @@ void dns_answers_free(struct dns_answers *a)
 static void value_fill(const struct dns_fixed *f, struct dns_value *ret)
 {
 	memset(ret, 0, sizeof(*ret));
+	memcpy(ret->name, f->name.b, f->name.len);
 	ret->flags = f->flags;
 	ret->answers = f->answers;
 	ret->authority = f->authority;
 	ret->len = f->len;
 	memcpy(ret->body, f->body, f->len);
+}
+
+static void key_fill(uint32_t vpc, const struct dns_fixed *f, const struct dns_value *v,
+		     struct dns_key *ret)
+{
+	*ret = (struct dns_key){.vpc = vpc, .type = f->type, .name_len = f->name.len};
+	for (unsigned i = 0; i < f->name.len; i += 8) {
+		uint64_t octets;
+
+		memcpy(&octets, v->name + i, sizeof(octets));
+		ret->hash = dns_hash(ret->hash, octets);
+	}
 }
 
 static void want(void *arg, const struct dns_fixed *f)
@@ -154,18 +167,16 @@ static void want(void *arg, const struct dns_fixed *f)
 
 	if (a->rc)
 		return;
-	memset(&key, 0, sizeof(key));
-	key.vpc = v->vpc;
-	key.type = f->type;
-	key.name_len = f->name.len;
-	memcpy(key.name, f->name.b, f->name.len);
 	value_fill(f, &value);
+	key_fill(v->vpc, f, &value, &key);
 	hash = XXH3_64bits(&value, sizeof(value));
 	h = held_get(a, v, &key);
 	if (!h) {
 		a->rc = err_sys(&a->err, -ENOMEM, "DNS answers");
 		return;
 	}
+	if (h->pass == a->pass)
+		return; /* another name's hash: the resolver answers for this one */
 	h->pass = a->pass;
 	if (h->value == hash)
 		return;

@@ -23,6 +23,7 @@
 #define DNS_OPT_LEN   11
 #define DNS_OPTIONS   4	   /* in one OPT record */
 #define DNS_UDP_SIZE  1232 /* that the resolver advertises */
+#define DNS_CHUNK     32   /* octets of an answer that are copied at a time */
 #define DNS_MISS      -1
 
 #define DNS_FLAGS_OTHER 0xf800 /* QR, opcode */
@@ -33,7 +34,8 @@ struct dns_scratch {
 	struct dns_key key;
 	__u8 pad[4]; /* so that the name is aligned */
 	__u8 query[DNS_QUERY_MAX + 128];
-	__u8 tail[512]; /* answer, then OPT, then zeros */
+	__u8 tail[512];		      /* answer, then OPT, then zeros */
+	__u64 name[DNS_KEY_NAME / 8]; /* in lower case; behind its last word anything */
 };
 
 struct {
@@ -112,34 +114,45 @@ static __always_inline __u64 dns_lower(__u64 v)
 	return v | capital >> 2;
 }
 
-/* Copies the name into the key: up to the first zero octet, for no name in `dns_answers` has one
+/* Copies and hashes the name: up to the first zero octet, for no name in `dns_answers` has one
  * within a label. Returns its length, or 0: too long. */
 static __always_inline __u32 dns_read_name(struct dns_scratch *s)
 {
 	const __u64 ones = 0x0101010101010101;
 	const __u64 *from = (const __u64 *)(s->query + DNS_HEADER);
-	__u64 *to = (__u64 *)s->key.name, zero = 0;
-	__u32 len = 0;
+	__u64 hash = 0;
 
 #pragma unroll
 	for (int i = 0; i < DNS_KEY_NAME / 8; i++) {
-		__u64 v = from[i];
+		__u64 v = from[i], zero = (v - ones) & ~v & 0x80 * ones, below;
 
-		if (zero) {
-			to[i] = 0;
+		if (!zero) {
+			s->name[i] = dns_lower(v);
+			hash = dns_hash(hash, s->name[i]);
 			continue;
 		}
-		zero = (v - ones) & ~v & 0x80 * ones;
-		if (zero) {
-			__u64 below = (zero & -zero) - 1; /* all bits before that octet's highest */
-
-			v &= below >> 7;
-			/* Octets before it: each has its lowest bit in this mask. */
-			len = 8 * i + (((below >> 7 & ones) * ones) >> 56) + 1;
-		}
-		to[i] = dns_lower(v);
+		below = (zero & -zero) - 1; /* all bits before that octet's highest */
+		s->name[i] = dns_lower(v & below >> 7);
+		s->key.hash = dns_hash(hash, s->name[i]);
+		/* Octets before it: each has its lowest bit in this mask. */
+		return 8 * i + (((below >> 7 & ones) * ones) >> 56) + 1;
 	}
-	return len;
+	return 0;
+}
+
+/* Whether the answer is the name's: others may have its hash. */
+static __always_inline int dns_is_of(const struct dns_scratch *s, const struct dns_value *a)
+{
+	const __u64 *name = (const __u64 *)a->name;
+
+#pragma unroll
+	for (int i = 0; i < DNS_KEY_NAME / 8; i++) {
+		if (8 * i >= s->key.name_len)
+			break;
+		if (s->name[i] != name[i])
+			return 0;
+	}
+	return 1;
 }
 
 static __always_inline __u32 dns_get16(const struct dns_scratch *s, __u32 at)
@@ -210,7 +223,13 @@ static __always_inline void dns_build_tail(struct dns_scratch *s, struct dns_pac
 		0, 0, 41, DNS_UDP_SIZE >> 8, DNS_UDP_SIZE & 255, 0, 0, p->dnssec_ok, 0, 0, 0};
 	__u32 at = a->len & (DNS_BODY_MAX - 1);
 
-	__builtin_memcpy(s->tail, a->body, DNS_BODY_MAX);
+	/* No more of it than what zeros must stand behind: the rest costs cache misses. */
+#pragma unroll
+	for (__u32 i = 0; i < DNS_BODY_MAX; i += DNS_CHUNK) {
+		if (i > at + DNS_OPT_LEN + 3)
+			break;
+		__builtin_memcpy(s->tail + i, a->body + i, DNS_CHUNK);
+	}
 	__builtin_memset(s->tail + DNS_BODY_MAX, 0, 16);
 	p->new_len = at;
 	if (!p->edns)
@@ -346,7 +365,7 @@ __noinline int dns_answer_here(struct __sk_buff *skb, __u32 vpc)
 		return DNS_MISS;
 	s->key.vpc = vpc;
 	a = bpf_map_lookup_elem(&dns_answers, &s->key);
-	if (!a)
+	if (!a || !dns_is_of(s, a))
 		return DNS_MISS;
 	dns_build_tail(s, &p, a);
 	if (dns_write_message(skb, s, &p, a))

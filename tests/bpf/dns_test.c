@@ -26,8 +26,14 @@ static void put_fixed(void *arg, const struct dns_fixed *f)
 	struct dns_value v = {
 		.flags = f->flags, .answers = f->answers, .authority = f->authority, .len = f->len};
 
-	memcpy(k.name, f->name.b, f->name.len);
+	memcpy(v.name, f->name.b, f->name.len);
 	memcpy(v.body, f->body, f->len);
+	for (unsigned i = 0; i < f->name.len; i += 8) {
+		uint64_t octets;
+
+		memcpy(&octets, v.name + i, sizeof(octets));
+		k.hash = dns_hash(k.hash, octets);
+	}
 	put(arg, DP_DNS_ANSWERS, &k, &v);
 }
 
