@@ -8,9 +8,10 @@
 #define HASH_NONFATAL_OOM	 1
 #define uthash_nonfatal_oom(elt) ((elt)->hh.tbl = NULL)
 #include <uthash.h>
-/* Every step of a chain is a cache miss. */
+/* Every step of a chain is a cache miss. (A table doubles as soon as one chain is that long: less
+ * than this would need more buckets than there is memory.) */
 #undef HASH_BKT_CAPACITY_THRESH
-#define HASH_BKT_CAPACITY_THRESH 2U
+#define HASH_BKT_CAPACITY_THRESH 5U
 
 #include "dns/denial.h"
 #include "dns/zone.h"
