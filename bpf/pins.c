@@ -60,8 +60,9 @@ static int check_pinned(struct bpf_map *map, const char *path, struct err *e)
 /* What is the load's own. */
 static bool is_transient(const struct bpf_map *map)
 {
-	static const char *const names[] = {"scratch",	  "retire",	 "trail",
-					    "drop_watch", "drop_events", "drop_scratch"};
+	static const char *const names[] = {"scratch",	   "retire",	 "trail",
+					    "dns_scratch", "drop_watch", "drop_events",
+					    "drop_scratch"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (!strcmp(bpf_map__name(map), names[i]))

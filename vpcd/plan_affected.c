@@ -120,9 +120,6 @@ static void add_reads(struct set *s, const struct object *o)
 		add(s, AS_CONST(nat_gateway, o)->network_interface_id);
 		add(s, AS_CONST(nat_gateway, o)->allocation_id);
 		break;
-	case KIND_RECORD_SET:
-		add(s, AS_CONST(record_set, o)->hosted_zone_id);
-		break;
 	case KIND_NETWORK_ACL:
 		add_default_acl_readers(s, AS_CONST(network_acl, o));
 		break;

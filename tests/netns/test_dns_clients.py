@@ -37,6 +37,9 @@ def net(vpcd):
         "InternetHosts": {"www.example.com": {"Address": "203.0.113.80"}},
         "HostedZones": {"shop.test": {"Vpcs": ["one"], "Records": {
             "db A": "@db", "pg CNAME": "db.shop.test", "six AAAA": "2001:db8::6",
+            "self CNAME": "self.shop.test", "ping CNAME": "pong.shop.test",
+            "pong CNAME": "ping.shop.test",
+            **{f"c{i} CNAME": f"c{i + 1}.shop.test" for i in range(1, 18)}, "c18 A": "10.0.1.18",
             "both A": "10.0.1.7", "both AAAA": "2001:db8::7", "*.w A": "10.0.1.8",
             "large A": [f"10.0.2.{i}" for i in range(120)],
             "text TXT": " ".join('"' + chr(97 + i) * 200 + '"' for i in range(10))}}}})
@@ -230,6 +233,50 @@ def test_unusual_queries_get_their_code(net, what, query, expected, transport):
     reply = exchange(net, message(**query), transport=transport)[0]
     assert reply[:2] == b"\x42\x42" and reply[2] & 0x80
     assert reply[3] & 15 == expected, what
+
+
+def test_chains_that_do_not_end_are_servfail(net):
+    for transport in ("udp", "tcp"):
+        for name in ("self.shop.test", "ping.shop.test", "c1.shop.test"):  # 17 links are too many
+            reply = exchange(net, message(name), transport=transport)[0]
+            assert rcode(reply) == 2 and reply[6:8] == b"\0\0", name
+        reply = exchange(net, message("c2.shop.test"), transport=transport)[0]
+        assert rcode(reply) == 0 and reply[6:8] == b"\0\x11"
+        assert socket.inet_ntoa(reply[-4:]) == "10.0.1.18"
+        # What is asked for is the link itself.
+        assert rcode(exchange(net, message("self.shop.test", 5), transport=transport)[0]) == 0
+
+
+# Many queries over one connection: all at once, then octet by octet; answers in any order (RFC 7766).
+PIPELINE = """
+import socket, struct
+def query(id, name):
+    q = struct.pack('!6H', id, 256, 1, 0, 0, 0)
+    for l in name.split('.'):
+        q += bytes([len(l)]) + l.encode()
+    q += struct.pack('!xHH', 1, 1)
+    return struct.pack('!H', len(q)) + q
+names = ['db.shop.test', 'www.example.com', 'x.w.shop.test', 'no.shop.test', 'fresh%d.example.com']
+queries = [query(i, names[i % 5].replace('%d', str(i))) for i in range(60)]
+for pieces in ([b''.join(queries)], [bytes([b]) for b in b''.join(queries[:5])]):
+    with socket.create_connection(('10.0.0.2', 53), 10) as t:
+        t.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for p in pieces:
+            t.sendall(p)
+        t.shutdown(socket.SHUT_WR)
+        stream = t.makefile('rb')
+        got = {}
+        while (n := stream.read(2)):
+            r = stream.read(int.from_bytes(n, 'big'))
+            got[int.from_bytes(r[:2], 'big')] = r[3] & 15
+    want = 60 if len(pieces) == 1 else 5
+    assert got == {i: 3 if i % 5 > 2 else 0 for i in range(want)}, got
+print('all')
+"""
+
+
+def test_queries_are_pipelined_over_one_connection(net):
+    assert net.exec("ask", PYTHON, "-c", PIPELINE).stdout.strip() == "all"
 
 
 def test_replies_and_scraps_stay_unanswered(net):

@@ -145,6 +145,13 @@ def test_rules_forward_a_domain_and_system_rules_take_back(zones):
     assert status(zones, "ask2", "host.corp.test") == "NXDOMAIN"
 
 
+def test_types_that_nobody_knows_pass_unchanged(zones):
+    for _ in range(2):  # as asked, and as cached
+        assert dig(zones, "ask1", "any.corp.test", "TYPE65280") == [r"\# 3 03C00C"]
+    assert dig(zones, "ask1", "+tcp", "any.corp.test", "TYPE65280") == [r"\# 3 03C00C"]
+    assert status(zones, "ask1", "any.corp.test", "HTTPS") == "NOERROR"
+
+
 def test_forwarded_answers_are_cached_and_their_case_is_kept(zones):
     zones.ctl("resolver-rule", "set", "corp", "--target-ips", "Ip=203.0.113.90,Port=53")
     first = zones.exec("ask1", "dig", "CacheD.corp.test").stdout
