@@ -16,6 +16,7 @@ struct waiting {
 	struct dns_query query;
 	uint32_t random;
 	unsigned forwards;
+	bool public; /* asked of the public server, by no rule */
 };
 
 static void count(struct dns_server *d, enum server_stat s)
@@ -137,7 +138,15 @@ static int ask_upstream(struct dns_server *d, struct waiting *w, const struct dn
 	if (!f)
 		return -ENOTCONN;
 	w->fq.name = out->forward;
+	w->public = !out->rule;
 	return forward_ask(f, &w->fq);
+}
+
+/* It is validated, or need not be: that may have changed while the query waited. */
+static bool is_believed(const struct waiting *w, const struct dns_ask *ask,
+			const struct dns_upstream *up)
+{
+	return up->validated || !up->msg || !w->public || !ask->view || !anchors_for(ask);
 }
 
 static void on_upstream(struct forward_query *fq, const uint8_t *msg, size_t len)
@@ -157,7 +166,7 @@ static void on_upstream(struct forward_query *fq, const uint8_t *msg, size_t len
 	struct dns_outcome out;
 	size_t n;
 
-	ask.up = &up;
+	ask.up = is_believed(w, &ask, &up) ? &up : NULL;
 	ask.random = w->random;
 	n = dns_answer(&ask, buf, limit, &out);
 	if (!n && w->forwards++ < FORWARDS_MAX && !ask_upstream(d, w, &ask, &out))

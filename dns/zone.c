@@ -31,7 +31,7 @@ struct dns_node {
 struct dns_view {
 	unsigned refs;
 	uint32_t id;
-	bool forward;
+	bool forward, sealed;
 	uint64_t digest;
 	struct dns_node *nodes;
 	struct dns_rule *rules;
@@ -415,10 +415,12 @@ int dns_view_validate(struct dns_view *v, const char *anchors, struct err *e)
 
 int dns_view_seal(struct dns_view *v, struct err *e)
 {
-	int rc = 0;
+	int rc;
 
-	if (!v->denial)
-		v->denial = dns_denial_new(v, &rc);
+	if (v->sealed) /* and read by the server: once is enough */
+		return 0;
+	v->denial = dns_denial_new(v, &rc);
+	v->sealed = !rc;
 	return rc ? err_sys(e, rc, "signed zones") : 0;
 }
 
