@@ -130,8 +130,9 @@ void get_objects(struct request *rq)
 	}
 	out = json_new_obj();
 	items = json_new_arr();
-	o = o ? model_next(request_model(rq), o) : model_first(request_model(rq), k->kind);
-	for (size_t n = 0; o; o = model_next(request_model(rq), o)) {
+	o = o ? model_next_shown(request_model(rq), o)
+	      : model_first_shown(request_model(rq), k->kind);
+	for (size_t n = 0; o; o = model_next_shown(request_model(rq), o)) {
 		struct json *j = object_to_json(request_model(rq), o);
 
 		if (hits)

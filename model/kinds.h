@@ -122,7 +122,11 @@ struct nat_gateway {
 	char *network_interface_id;		    /* computed: its ENI, which has the addresses */
 	char *state; /* computed: pending available failed deleting deleted */
 	char *failure_code, *failure_message;
+	int64_t delete_time; /* computed, Unix seconds; 0: it is not deleted */
 };
+/* How long a deleted one is shown, and one that failed at creation (VPC User Guide,
+ * nat-gateway-troubleshooting: about an hour). */
+#define NAT_GATEWAY_PAST_LIFE 3600
 /* One primary, seven secondary (VPC User Guide, nat-gateway-basics). */
 #define NAT_SECONDARY_MAX 7
 enum nat_connectivity { NAT_PUBLIC, NAT_PRIVATE };

@@ -161,8 +161,12 @@ int model_post(struct model_index *ix, struct object *version)
 {
 	struct post_arg arg = {ix, version};
 	struct posting name = {.version = version};
-	int r = version->name ? post(&ix->names, version->name, &name) : 0;
+	int r = 0;
 
+	if (object_is_past(version))
+		return 0;
+	if (version->name)
+		r = post(&ix->names, version->name, &name);
 	if (!r)
 		r = object_each_ref(version, post_ref, &arg);
 	if (r)
@@ -214,21 +218,38 @@ const struct object *model_get(const struct model *m, const char *id)
 	return entry ? model_seen(m, entry) : NULL;
 }
 
-static const struct object *first_seen(const struct model *m, const struct model_entry *entry)
+static const struct object *first_shown(const struct model *m, const struct model_entry *entry)
 {
 	while (entry && !model_seen(m, entry))
 		entry = entry->next;
 	return entry ? model_seen(m, entry) : NULL;
 }
 
+const struct object *model_first_shown(const struct model *m, enum kind_id kind)
+{
+	return first_shown(m, m->index->kinds[kind]);
+}
+
+const struct object *model_next_shown(const struct model *m, const struct object *o)
+{
+	return first_shown(m, o->entry->next);
+}
+
+static const struct object *present(const struct model *m, const struct object *o)
+{
+	while (o && object_is_past(o))
+		o = model_next_shown(m, o);
+	return o;
+}
+
 const struct object *model_first(const struct model *m, enum kind_id kind)
 {
-	return first_seen(m, m->index->kinds[kind]);
+	return present(m, model_first_shown(m, kind));
 }
 
 const struct object *model_next(const struct model *m, const struct object *o)
 {
-	return first_seen(m, o->entry->next);
+	return present(m, model_next_shown(m, o));
 }
 
 static const struct postings *find(const struct model *m, struct postings *const *table,

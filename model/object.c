@@ -32,6 +32,11 @@ struct object *object_new(const struct kind *k)
 	return o;
 }
 
+bool object_is_past(const struct object *o)
+{
+	return o->kind->past && o->kind->past(o);
+}
+
 void object_free(struct object *o)
 {
 	if (!o)

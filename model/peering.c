@@ -7,8 +7,6 @@
 
 #include "model/kinds/common.h"
 
-#define NEVER INT64_MAX
-
 bool peering_is_over(const struct vpc_peering_connection *p)
 {
 	return p->status != PEERING_PENDING_ACCEPTANCE && p->status != PEERING_ACTIVE;
@@ -105,9 +103,10 @@ int peering_reject(struct txn *t, const char *id, struct err *e)
 
 /* ---- time ---- */
 
-/* When it changes by itself. */
-static int64_t due(const struct vpc_peering_connection *p)
+int64_t peering_due(const struct object *o)
 {
+	const struct vpc_peering_connection *p = AS_CONST(vpc_peering_connection, o);
+
 	switch (p->status) {
 	case PEERING_PENDING_ACCEPTANCE:
 		return p->expiration_time;
@@ -115,58 +114,21 @@ static int64_t due(const struct vpc_peering_connection *p)
 		return p->status_time + PEERING_FAILED_LIFE;
 	case PEERING_REJECTED:
 	case PEERING_EXPIRED:
+	case PEERING_DELETED:
 		return p->status_time + PEERING_OVER_LIFE;
 	default:
-		return NEVER;
+		return DUE_NEVER;
 	}
 }
 
-/* The connection that is due first. */
-static const struct vpc_peering_connection *first_due(const struct model *m)
-{
-	const struct vpc_peering_connection *first = NULL;
-
-	model_for_each (o, m, KIND_VPC_PEERING_CONNECTION) {
-		const struct vpc_peering_connection *p = AS_CONST(vpc_peering_connection, o);
-
-		if (!first || due(p) < due(first))
-			first = p;
-	}
-	return first && due(first) != NEVER ? first : NULL;
-}
-
-static int age_one(struct txn *t, const struct vpc_peering_connection *p, struct err *e)
+int peering_age(struct txn *t, const struct object *o, struct err *e)
 {
 	struct vpc_peering_connection *mine;
 
-	if (p->status != PEERING_PENDING_ACCEPTANCE)
-		return txn_delete(t, p->o.id, e);
-	mine = EDIT(vpc_peering_connection, t, p->o.id, e);
+	if (AS_CONST(vpc_peering_connection, o)->status != PEERING_PENDING_ACCEPTANCE)
+		return txn_delete(t, o->id, e);
+	mine = EDIT(vpc_peering_connection, t, o->id, e);
 	return mine ? peering_set_status(t, mine, PEERING_EXPIRED, "nobody accepted it in 7 days",
 					 e)
 		    : -ENOMEM;
-}
-
-int peering_age(struct store *s, int64_t now, int64_t *ret_next, struct err *e)
-{
-	const struct vpc_peering_connection *p = first_due(store_model(s));
-	struct txn *t = NULL;
-	int rc = 0;
-
-	if (p && due(p) <= now) {
-		t = txn_begin(s);
-		if (!t)
-			return err_set(e, -EBUSY, "InternalError", "", "a transaction is open");
-	}
-	while (t && !rc && (p = first_due(txn_model(t))) && due(p) <= now)
-		rc = age_one(t, p, e);
-	if (rc) {
-		txn_abort(t);
-		return rc;
-	}
-	rc = t ? txn_commit(t, NULL, e) : 0;
-	p = first_due(store_model(s));
-	if (ret_next)
-		*ret_next = p ? due(p) : 0;
-	return rc;
 }

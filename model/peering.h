@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * The life of VPC peering connections. VPC Peering Guide, peering-lifecycle:
  *
- *   request -> pending-acceptance -> active
- *          \                     \-> rejected, expired (after 7 days)
+ *   request -> pending-acceptance -> active -> deleted
+ *          \                     \-> rejected, expired (after 7 days), deleted
  *           \-> failed (blocks overlap)
  *
- * A connection that is deleted is gone, and routes to it are blackholes.
+ * What is over is shown for a while. Routes to a deleted connection are blackholes.
  */
 #ifndef VPCD_MODEL_PEERING_H
 #define VPCD_MODEL_PEERING_H
@@ -14,7 +14,9 @@
 
 #define PEERING_REQUEST_LIFE (7 * 86400) /* seconds that a request waits */
 #define PEERING_FAILED_LIFE  (2 * 3600)	 /* seconds that a failed one is shown */
-#define PEERING_OVER_LIFE    (2 * 86400) /* seconds that a rejected or expired one is shown */
+#define PEERING_OVER_LIFE                                                       \
+	(2 * 86400) /* seconds that a rejected, expired or deleted one is shown \
+		     */
 
 /* Accept or reject a request: InvalidStateTransition (-EPERM) unless it is pending acceptance;
  * accepting counts towards the quota of active ones. */
@@ -31,9 +33,8 @@ const char *peering_other_end(const struct vpc_peering_connection *p, const char
 const struct vpc_peering_connection *model_active_peering(const struct model *m, const char *vpc_id,
 							  const char *peer_vpc_id);
 
-/* What time does to them: requests expire, what is over goes. In a transaction of its own, and
- * nothing if none is due. now: Unix seconds by the daemon's clock. *ret_next (may be NULL): when to
- * call again, 0: not before there is another change. -EBUSY: a transaction is open. */
-int peering_age(struct store *s, int64_t now, int64_t *ret_next, struct err *e);
+/* What time does to them: requests expire, what is over goes (struct kind, due and age). */
+int64_t peering_due(const struct object *o);
+int peering_age(struct txn *t, const struct object *o, struct err *e);
 
 #endif

@@ -211,12 +211,16 @@ static int resolve_ref(void *arg, char **value, const struct ref_at *at)
 	const struct object *target;
 	const char *scope = a->scope_vpc;
 	char path[sizeof(a->e->field)], *id;
+	int rc;
 
 	if (at->flags & COMPUTED)
 		return 0;
 	if (!scope)
 		scope = model_object_vpc(a->m, a->o);
-	if (model_resolve(a->m, at->field->ref, *value, scope, &target, a->e)) {
+	rc = model_resolve(a->m, at->field->ref, *value, scope, &target, a->e);
+	if (!rc && object_is_past(target))
+		rc = not_found(a->m, at->field->ref, *value, a->e);
+	if (rc) {
 		if (a->e->rc == -ENOENT && (at->flags & WEAK) && a->old &&
 		    object_each_ref((struct object *)a->old, same_ref, *value))
 			return 0;

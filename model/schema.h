@@ -142,11 +142,25 @@ struct kind {
 	/* After creation in the same transaction: objects that EC2 makes along (default group, main
 	 * route table, primary interface). NULL: none. */
 	int (*created)(struct txn *t, struct object *o, struct err *e);
-	/* Before deletion in the same transaction: delete what `created` made, or refuse. */
+	/* Before deletion in the same transaction: delete what `created` made, or refuse. 1: the
+	 * object stays and is past now. */
 	int (*deleting)(struct txn *t, const struct object *o, struct err *e);
+	/* Is it deleted, and only shown for a while? NULL: never. A past object is met by its id
+	 * and by model_next_shown() alone: it has no name, refers to nothing and cannot be changed.
+	 */
+	bool (*past)(const struct object *o);
+	/* When (Unix seconds by the store's clock) time alone changes it, DUE_NEVER; NULL: never.
+	 */
+	int64_t (*due)(const struct object *o);
+	/* What happens then; NULL: it is deleted. */
+	int (*age)(struct txn *t, const struct object *o, struct err *e);
 	/* Adds COMPUTED members that derive from other objects (Associations). NULL: none. */
 	void (*derive)(const struct model *m, const struct object *o, struct json *out);
 };
+
+#define DUE_NEVER INT64_MAX
+
+bool object_is_past(const struct object *o);
 
 extern const struct kind *const kinds[KIND_COUNT]; /* kinds[KIND_NONE] is NULL */
 

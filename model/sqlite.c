@@ -364,7 +364,7 @@ static int write_object(struct db *d, const struct change *c, struct err *e)
 			o->kind->name, o->account, o->region, o->lab, o->created);
 	else
 		r = run(d, e, UPDATE_OBJECT, "iss", (int64_t)o->revision, spec, o->id);
-	if (!r && c->op == CHANGE_UPDATE)
+	if (!r && c->old)
 		r = run(d, e, DELETE_REFS, "s", o->id);
 	if (!r)
 		r = write_refs(d, o, e);
@@ -395,7 +395,8 @@ static int write_change(struct db *d, uint64_t revision, const struct change *c,
 {
 	static const char *const types[] = {[CHANGE_CREATE] = "created",
 					    [CHANGE_UPDATE] = "updated",
-					    [CHANGE_DELETE] = "deleted"};
+					    [CHANGE_DELETE] = "deleted",
+					    [CHANGE_RETIRE] = "deleted"};
 	int r = c->new ? write_object(d, c, e) : erase_object(d, c->old, e);
 
 	return r ? r : write_event(d, revision, types[c->op], c->new ? c->new : c->old, e);

@@ -48,6 +48,9 @@ const struct object *model_get(const struct model *m, const char *id); /* NULL: 
 /* First and next object of a kind, in order of creation. */
 const struct object *model_first(const struct model *m, enum kind_id kind);
 const struct object *model_next(const struct model *m, const struct object *o);
+/* Past ones too (schema.h). */
+const struct object *model_first_shown(const struct model *m, enum kind_id kind);
+const struct object *model_next_shown(const struct model *m, const struct object *o);
 #define model_for_each(o, m, kind) \
 	for (const struct object *o = model_first(m, kind); o; o = model_next(m, o))
 
@@ -120,7 +123,12 @@ bool txn_deleting(const struct txn *t, const char *id);
 struct object *txn_edit(struct txn *t, const char *id);
 
 /* What this transaction did so far, in order; the array lasts until the next call on t. */
-enum change_op { CHANGE_CREATE, CHANGE_UPDATE, CHANGE_DELETE };
+enum change_op {
+	CHANGE_CREATE,
+	CHANGE_UPDATE,
+	CHANGE_DELETE,
+	CHANGE_RETIRE /* deleted, and shown as past for a while: `new` */
+};
 struct change {
 	enum change_op op;
 	const struct object *old, *new; /* NULL on creation, deletion */

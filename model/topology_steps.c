@@ -174,6 +174,11 @@ static char *describe_replacement(const struct object *old, const struct object 
 
 /* ---- steps ---- */
 
+static bool is_deletion(const struct change *c)
+{
+	return c->op == CHANGE_DELETE || c->op == CHANGE_RETIRE;
+}
+
 static bool is_new_or_gone(const struct change *c, size_t n, const char *id)
 {
 	for (size_t i = 0; i < n; i++)
@@ -226,9 +231,12 @@ static void add_step(struct txn *t, struct plan_steps *p, struct plan_step s)
 
 static struct plan_step step_of(struct txn *t, const struct change *c)
 {
-	static const enum plan_op ops[] = {PLAN_CREATE, PLAN_UPDATE, PLAN_DELETE};
-	const struct model *m = c->new ? txn_model(t) : store_model(txn_store(t));
-	const struct object *o = c->new ? c->new : c->old;
+	static const enum plan_op ops[] = {[CHANGE_CREATE] = PLAN_CREATE,
+					   [CHANGE_UPDATE] = PLAN_UPDATE,
+					   [CHANGE_DELETE] = PLAN_DELETE,
+					   [CHANGE_RETIRE] = PLAN_DELETE};
+	const struct model *m = is_deletion(c) ? store_model(txn_store(t)) : txn_model(t);
+	const struct object *o = is_deletion(c) ? c->old : c->new;
 	struct plan_step s = {.op = ops[c->op], .kind = o->kind->kind};
 
 	memcpy(s.id, o->id, sizeof(s.id));
@@ -269,7 +277,7 @@ int topology_steps(struct txn *t, struct plan_steps *ret)
 			const struct object *o = c[i].new ? c[i].new : c[i].old;
 			struct plan_step s;
 
-			if ((c[i].op == CHANGE_DELETE) != deletions || !is_shown(c, n, o))
+			if (is_deletion(&c[i]) != deletions || !is_shown(c, n, o))
 				continue;
 			s = step_of(t, &c[i]);
 			if (c[i].op == CHANGE_UPDATE && !s.detail) {

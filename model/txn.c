@@ -338,6 +338,9 @@ int txn_update(struct txn *t, const char *id, const struct json *patch, struct e
 		return unknown_id(id, e);
 	if (!new)
 		return err_sys(e, -ENOMEM, "update %s", id);
+	if (object_is_past(old))
+		return err_set(e, -EPERM, "IncorrectState", "", "%s %s is deleted", old->kind->name,
+			       id);
 	r = object_patch(new, patch, e);
 	if (!r)
 		r = complete(t, model_object_vpc(txn_model(t), old), old, new, e);
@@ -455,15 +458,15 @@ static int erase(struct txn *t, struct model_entry *entry, struct err *e)
 	const struct object *o = seen(t, entry->id);
 	cleanup_free struct referrer *v = NULL;
 	size_t n;
-	int r = o->kind->deleting ? o->kind->deleting(t, o, e) : 0;
+	int r = o->kind->deleting ? o->kind->deleting(t, o, e) : 0, stays = r > 0;
 
-	if (r || !seen(t, entry->id))
+	if (r < 0 || !seen(t, entry->id))
 		return r;
 	r = referrers(t, entry->id, &v, &n);
 	if (r)
 		return err_sys(e, r, "delete %s", entry->id);
 	r = release(t, entry->id, v, n, e);
-	if (!r && put(t, entry, NULL))
+	if (!r && !stays && put(t, entry, NULL))
 		r = err_sys(e, -ENOMEM, "delete %s", entry->id);
 	return r;
 }
@@ -496,11 +499,18 @@ static bool is_change(const struct model_entry *entry)
 	return entry->committed || entry->pending;
 }
 
+static enum change_op op_of(const struct object *old, const struct object *new)
+{
+	if (!old)
+		return CHANGE_CREATE;
+	if (!new)
+		return CHANGE_DELETE;
+	return object_is_past(new) && !object_is_past(old) ? CHANGE_RETIRE : CHANGE_UPDATE;
+}
+
 static struct change change_of(const struct model_entry *entry)
 {
-	return (struct change){.op = !entry->committed ? CHANGE_CREATE
-				     : entry->pending  ? CHANGE_UPDATE
-						       : CHANGE_DELETE,
+	return (struct change){.op = op_of(entry->committed, entry->pending),
 			       .old = entry->committed,
 			       .new = entry->pending};
 }

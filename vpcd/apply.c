@@ -10,7 +10,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/log.h"
-#include "model/peering.h"
+#include "model/age.h"
 #include "vpcd/apply.h"
 #include "vpcd/apply_rules.h"
 #include "vpcd/bind.h"
@@ -167,6 +167,19 @@ static void nat_status(struct apply *a, const char *id, const char *state, const
 	json_set(status, "FailureMessage", message ? json_new_str(message) : json_new_null());
 	if (store_set_status(a->cfg.store, id, status, &e))
 		log_error("status not stored", "id", id, "error", e.msg);
+}
+
+/* What was asked to go is gone. */
+static void nats_settle(struct apply *a)
+{
+	const struct model *m = store_model(a->cfg.store);
+	const struct object *o = model_first_shown(m, KIND_NAT_GATEWAY), *next;
+
+	for (; o; o = next) {
+		next = model_next_shown(m, o);
+		if (!strcmp(AS_CONST(nat_gateway, o)->state, "deleting"))
+			nat_status(a, o->id, "deleted", NULL);
+	}
 }
 
 static void report_failure(struct apply *a, const struct item *it, const struct err *e)
@@ -383,6 +396,8 @@ static void finish(struct apply *a)
 		event_defer_set(a->work, 0); /* until apply_kick */
 		return;
 	}
+	if (!plan_failed(a->plan))
+		nats_settle(a);
 	a->applied = store_revision(a->cfg.store);
 	event_defer_set(a->work, 0);
 	call_waiters(a);
@@ -410,16 +425,16 @@ void apply_kick(struct apply *a)
 	event_defer_set(a->work, 1);
 }
 
-/* Requests for peering expire, and what is over goes. The commit comes back here by committed(). */
+/* The commit comes back here by committed(). */
 static void age(void *arg)
 {
 	struct apply *a = arg;
 	int64_t now_s = store_now(a->cfg.store), next = 0;
 	struct err e = {0};
-	int rc = peering_age(a->cfg.store, now_s, &next, &e);
+	int rc = model_age(a->cfg.store, now_s, &next, &e);
 
 	if (rc && rc != -EBUSY)
-		log_error("peering connections not aged", "error", e.msg);
+		log_error("objects not aged", "error", e.msg);
 	if (rc)
 		event_timer_set(a->age, RETRY_NS, 0);
 	else if (next)
@@ -446,8 +461,8 @@ static void committed(void *arg, uint64_t revision, const struct change *c, size
 	a->stats.plan_ns += now() - begun;
 	for (size_t i = 0; i < n; i++) {
 		a->deleted =
-			a->deleted || c[i].op == CHANGE_DELETE || is_of(&c[i], KIND_NETWORK_ACL);
-		if (is_of(&c[i], KIND_VPC_PEERING_CONNECTION))
+			a->deleted || c[i].op >= CHANGE_DELETE || is_of(&c[i], KIND_NETWORK_ACL);
+		if ((c[i].new ? c[i].new : c[i].old)->kind->due)
 			apply_age(a);
 	}
 	if (plan_dirty(a->plan) || a->applied < revision)

@@ -85,7 +85,7 @@ static struct target nat_target(const struct plan_pass *pp, const char *id)
 	const struct object *o = model_get(pp->model, id);
 
 	/* A pending one is made, and takes packets once it is. */
-	if (!o || equal(AS_CONST(nat_gateway, o)->state, "failed"))
+	if (!o || object_is_past(o) || equal(AS_CONST(nat_gateway, o)->state, "failed"))
 		return blackhole;
 	return (struct target){TARGET_NAT_GATEWAY, id};
 }

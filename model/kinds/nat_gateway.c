@@ -38,11 +38,13 @@ static const struct field fields[] = {
 	REF(nat_gateway, network_interface_id, "NetworkInterfaceId", KIND_NETWORK_INTERFACE,
 	    .flags = COMPUTED, .help = "Its interface"),
 	FIELD(nat_gateway, state, "State", .flags = COMPUTED | COLUMN,
-	      .help = "pending, available or failed"),
+	      .help = "pending, available, failed, deleting or deleted"),
 	FIELD(nat_gateway, failure_code, "FailureCode", .flags = COMPUTED,
 	      .help = "Why it failed, as a code"),
 	FIELD(nat_gateway, failure_message, "FailureMessage", .flags = COMPUTED,
 	      .help = "Why it failed"),
+	FIELD_AS(nat_gateway, delete_time, "DeleteTime", T_TIME, .flags = COMPUTED,
+		 .help = "When it was deleted; it is shown for an hour"),
 	{0},
 };
 
@@ -136,11 +138,47 @@ static int created(struct txn *t, struct object *o, struct err *e)
 	return rc ? rc : nat_addresses_assign(t, nat, e);
 }
 
+/* ---- its end ---- */
+
+static bool past(const struct object *o)
+{
+	return AS_CONST(nat_gateway, o)->delete_time;
+}
+
+/* One that failed later than at creation may still become available. */
+static int64_t due(const struct object *o)
+{
+	const struct nat_gateway *nat = AS_CONST(nat_gateway, o);
+
+	if (past(o))
+		return nat->delete_time + NAT_GATEWAY_PAST_LIFE;
+	return is_standing(nat) || !nat->state || strcmp(nat->state, "failed")
+		       ? DUE_NEVER
+		       : o->created + NAT_GATEWAY_PAST_LIFE;
+}
+
+/* Its addresses are free at once; the data plane says when the rest of it is gone (apply.c). */
 static int deleting(struct txn *t, const struct object *o, struct err *e)
 {
 	const char *eni = AS_CONST(nat_gateway, o)->network_interface_id;
+	const int64_t now = store_now(txn_store(t));
+	const char *state = eni ? "deleting" : "deleted";
+	struct nat_gateway *nat;
+	int rc;
 
-	return eni ? txn_delete(t, eni, e) : 0;
+	if (due(o) <= now)
+		return 0;
+	if (past(o))
+		return 1;
+	rc = eni ? txn_delete(t, eni, e) : 0;
+	nat = rc ? NULL : EDIT(nat_gateway, t, o->id, e);
+	if (!nat)
+		return rc ? rc : -ENOMEM;
+	nat->delete_time = now;
+	rc = text_set(&nat->network_interface_id, NULL, e);
+	if (!rc)
+		rc = text_set(&nat->state, state, e);
+	return rc ? rc : 1;
 }
 
 static void derive(const struct model *m, const struct object *o, struct json *out)
@@ -171,5 +209,7 @@ const struct kind nat_gateway_kind = {
 	.check = check,
 	.created = created,
 	.deleting = deleting,
+	.past = past,
+	.due = due,
 	.derive = derive,
 };

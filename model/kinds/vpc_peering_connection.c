@@ -169,6 +169,26 @@ static int check(struct txn *t, const struct object *old, struct object *new, st
 	return rc ? rc : options_check(p, e);
 }
 
+/* ---- its end ---- */
+
+static bool past(const struct object *o)
+{
+	return AS_CONST(vpc_peering_connection, o)->status == PEERING_DELETED;
+}
+
+/* One that never was, or is over, goes at once. */
+static int deleting(struct txn *t, const struct object *o, struct err *e)
+{
+	struct vpc_peering_connection *p;
+	int rc;
+
+	if (peering_is_over(AS_CONST(vpc_peering_connection, o)))
+		return past(o) && peering_due(o) > store_now(txn_store(t));
+	p = EDIT(vpc_peering_connection, t, o->id, e);
+	rc = p ? peering_set_status(t, p, PEERING_DELETED, NULL, e) : -ENOMEM;
+	return rc ? rc : 1;
+}
+
 /* ---- the two ends ---- */
 
 static void add_end(const struct model *m, const char *vpc_id, const char *name, struct json *out)
@@ -207,5 +227,9 @@ const struct kind vpc_peering_connection_kind = {
 	.size = sizeof(struct vpc_peering_connection),
 	.fields = fields,
 	.check = check,
+	.deleting = deleting,
+	.past = past,
+	.due = peering_due,
+	.age = peering_age,
 	.derive = derive,
 };

@@ -156,7 +156,9 @@ def test_requests_are_decided_and_expire(shop):
     shop.ctl("pcx", "accept", "three")
     assert pcx(shop, "three") == "active"
     shop.ctl("pcx", "delete", "three", "two")
-    assert pcx(shop, "three") is None
+    assert pcx(shop, "three") == "deleted"
+    shop.ctl("clock", "advance", "48h")
+    until(lambda: pcx(shop, "three") is None, what="the end of a deleted connection")
 
 
 def test_everything_goes_up_twice_comes_back_and_goes_down(vpcd):

@@ -498,6 +498,53 @@ def test_a_host_of_the_internet_may_be_far_away(net, ends):
     assert time.monotonic() - sent >= 0.05
 
 
+# ---- states ----
+
+def states(net, **wanted):
+    return sorted(n["State"] for n in net.json("nat", "list")
+                  if all(n.get(k) == v for k, v in wanted.items()))
+
+
+def test_a_deleted_gateway_is_shown_for_an_hour(net):
+    net.ctl("eip", "create", "--name", "lent")
+    net.ctl("nat", "create", "--name", "second", "--subnet-id", "public", "--allocation-id", "lent")
+    gone = net.json("nat", "show", "second")
+    gone = (gone[0] if isinstance(gone, list) else gone)["NatGatewayId"]
+    assert states(net, Name="second") == ["available"]
+    since = net.json("status")["Revision"]
+    net.ctl("nat", "delete", "second")
+    assert states(net, Name="second") == ["deleted"]
+    seen = net.ctl("events", "--since", since, "-o", "json").stdout
+    assert '"deleting"' in seen and '"deleted"' in seen
+    # Its name and its elastic IP are free, and it is met by its id alone.
+    net.ctl("nat", "create", "--name", "second", "--subnet-id", "public", "--allocation-id", "lent")
+    assert states(net, Name="second") == ["available", "deleted"]
+    assert gone in net.ctl("nat", "show", gone).stdout
+    r = net.ctl("nat", "set", gone, "--name", "third", check=False)
+    assert r.returncode == 1 and "IncorrectState" in r.stderr
+    net.ctl("nat", "delete", "second")
+    net.ctl("eip", "delete", "lent")
+    advance(net, "3600s")
+    until(lambda: states(net, Name="second") == [], what="the end of deleted gateways")
+
+
+def test_a_failed_gateway_says_why_and_goes_after_an_hour(net):
+    net.ctl("vpc", "create", "--name", "dark", "--cidr-block", "10.66.0.0/16")
+    net.ctl("subnet", "create", "--name", "unlit", "--vpc-id", "dark", "--cidr-block", "10.66.0.0/28")
+    net.ctl("eip", "create", "--name", "spare")
+    try:
+        net.ctl("nat", "create", "--name", "cut", "--subnet-id", "unlit", "--allocation-id", "spare",
+                check=False)
+        cut = net.json("nat", "show", "cut")
+        cut = cut[0] if isinstance(cut, list) else cut
+        assert cut["State"] == "failed" and cut["FailureCode"] == "Gateway.NotAttached"
+        advance(net, "3600s")
+        until(lambda: states(net, Name="cut") == [], what="the end of a failed gateway")
+    finally:
+        for kind, name in (("eip", "spare"), ("subnet", "unlit"), ("vpc", "dark")):
+            net.ctl(kind, "delete", name, check=False)
+
+
 # ---- the private type ----
 
 def test_private_gateways_of_equal_ranges_do_not_meet(net):

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * The addresses of NAT gateways, and elastic IPs of secondary private addresses.
  */
+#include <time.h>
+
 #include "kinds_env.h"
+#include "model/age.h"
 
 static const struct network_interface *eni_of(struct txn *t, const char *nat)
 {
@@ -256,6 +259,121 @@ static void addresses_come_from_the_pool_that_is_named(void **state)
 	store_close(s);
 }
 
+/* ---- its end ---- */
+
+static int64_t clock_at;
+
+static int64_t fake_clock(void *arg)
+{
+	return clock_at;
+}
+
+static struct txn *lab_begin(struct store **ret)
+{
+	*ret = open_store(":memory:");
+	clock_at = time(NULL);
+	store_set_clock(*ret, fake_clock, NULL);
+	return txn_begin(*ret);
+}
+
+static void age(struct store *s, int64_t now, int64_t next)
+{
+	int64_t due;
+	struct err e;
+
+	if (model_age(s, now, &due, &e))
+		fail_msg("%s", e.msg);
+	assert_int_equal(due, next);
+}
+
+static const struct nat_gateway *shown(struct store *s)
+{
+	return AS_CONST(nat_gateway, model_first_shown(store_model(s), KIND_NAT_GATEWAY));
+}
+
+static void a_deleted_gateway_is_shown_for_an_hour_and_holds_nothing(void **state)
+{
+	struct store *s;
+	struct txn *t = lab_begin(&s);
+	struct net n = net_make(t);
+	const char *eip = make(t, KIND_ELASTIC_IP, "{}"), *nat, *other;
+	const struct change *c;
+
+	nat = make(t, KIND_NAT_GATEWAY, "{'Name': 'nat', 'SubnetId': '%s', 'AllocationId': '%s'}",
+		   n.subnet, eip);
+	commit(t);
+	t = txn_begin(s);
+	drop(t, nat);
+	assert_string_equal(GET(nat_gateway, t, nat)->state, "deleting");
+	assert_null(GET(nat_gateway, t, nat)->network_interface_id);
+	assert_null(GET(elastic_ip, t, eip)->network_interface_id);
+	assert_null(model_first(txn_model(t), KIND_NAT_GATEWAY));
+	assert_int_equal(txn_changes(t, &c) > 0, 1);
+	/* Its name and its address are free; nothing may be done with it. */
+	other = make(t, KIND_NAT_GATEWAY, "{'Name': 'nat', 'SubnetId': '%s', 'AllocationId': '%s'}",
+		     n.subnet, eip);
+	assert_string_equal(GET(nat_gateway, t, other)->state, "pending");
+	refuse_patch(t, nat, "IncorrectState", "", "{'Name': 'again'}");
+	refuse_make(t, KIND_ROUTE_TABLE, "NatGatewayNotFound", "Routes/0/NatGatewayId",
+		    "{'VpcId': '%s', 'Routes': [{'DestinationCidrBlock': '0.0.0.0/0', "
+		    "'NatGatewayId': '%s'}]}",
+		    n.vpc, nat);
+	drop(t, other);
+	drop(t, other); /* again is fine, and changes nothing */
+	assert_non_null(model_get(txn_model(t), other));
+	/* The subnet and the address go. */
+	drop(t, n.subnet);
+	drop(t, eip);
+	commit(t);
+	assert_non_null(shown(s));
+	age(s, clock_at + 3599, clock_at + 3600);
+	assert_non_null(shown(s));
+	clock_at += 3600;
+	age(s, clock_at, 0);
+	assert_null(shown(s));
+	store_close(s);
+}
+
+static void a_gateway_that_failed_at_creation_is_shown_for_an_hour(void **state)
+{
+	struct store *s;
+	struct txn *t = lab_begin(&s);
+	const char *vpc = make(t, KIND_VPC, "{'CidrBlock': '10.0.0.0/16'}");
+	const char *subnet =
+		make(t, KIND_SUBNET, "{'VpcId': '%s', 'CidrBlock': '10.0.0.0/24'}", vpc);
+	const char *eip = make(t, KIND_ELASTIC_IP, "{}");
+	const char *nat =
+		make(t, KIND_NAT_GATEWAY, "{'SubnetId': '%s', 'AllocationId': '%s'}", subnet, eip);
+	int64_t made = GET(nat_gateway, t, nat)->o.created;
+
+	assert_string_equal(GET(nat_gateway, t, nat)->state, "failed");
+	commit(t);
+	age(s, made + 3599, made + 3600);
+	assert_string_equal(shown(s)->state, "failed");
+	clock_at = made + 3600;
+	age(s, clock_at, 0);
+	assert_null(shown(s));
+	store_close(s);
+}
+
+static void a_failed_gateway_is_deleted_at_once(void **state)
+{
+	struct store *s;
+	struct txn *t = lab_begin(&s);
+	const char *vpc = make(t, KIND_VPC, "{'CidrBlock': '10.0.0.0/16'}");
+	const char *subnet =
+		make(t, KIND_SUBNET, "{'VpcId': '%s', 'CidrBlock': '10.0.0.0/24'}", vpc);
+	const char *eip = make(t, KIND_ELASTIC_IP, "{}");
+	const char *nat =
+		make(t, KIND_NAT_GATEWAY, "{'SubnetId': '%s', 'AllocationId': '%s'}", subnet, eip);
+
+	drop(t, nat);
+	assert_string_equal(GET(nat_gateway, t, nat)->state, "deleted");
+	assert_string_equal(GET(nat_gateway, t, nat)->failure_code, "Gateway.NotAttached");
+	txn_abort(t);
+	store_close(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +385,9 @@ int main(void)
 		env_test(addresses_that_do_not_fit_together_are_refused),
 		env_test(full_subnet_fails_secondary_addresses),
 		env_test(empty_pool_gives_nothing),
+		cmocka_unit_test(a_deleted_gateway_is_shown_for_an_hour_and_holds_nothing),
+		cmocka_unit_test(a_gateway_that_failed_at_creation_is_shown_for_an_hour),
+		cmocka_unit_test(a_failed_gateway_is_deleted_at_once),
 		cmocka_unit_test(addresses_come_from_the_pool_that_is_named),
 	};
 

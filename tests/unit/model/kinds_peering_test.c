@@ -3,6 +3,7 @@
  * Peering Guide.
  */
 #include "kinds_env.h"
+#include "model/age.h"
 #include "model/peering.h"
 
 static const char *vpc(struct txn *t, const char *name, const char *block)
@@ -139,7 +140,7 @@ static void age(struct store *s, int64_t now, int64_t next)
 	int64_t due;
 	struct err e;
 
-	if (peering_age(s, now, &due, &e))
+	if (model_age(s, now, &due, &e))
 		fail_msg("%s", e.msg);
 	assert_int_equal(due, next);
 }
@@ -179,6 +180,36 @@ static void failed_one_is_shown_for_two_hours(void **state)
 	assert_int_equal(only(s)->status, PEERING_FAILED);
 	age(s, clock_at + 7200, 0);
 	assert_null(only(s));
+	store_close(s);
+}
+
+static void deleted_one_is_shown_for_two_days_and_holds_nothing(void **state)
+{
+	struct store *s = open_store(":memory:");
+	const struct vpc_peering_connection *p;
+	struct txn *t;
+	const char *a, *b, *pcx;
+
+	clock_at = 5000;
+	store_set_clock(s, fake_clock, NULL);
+	t = txn_begin(s);
+	a = vpc(t, "a", "10.0.0.0/16");
+	b = vpc(t, "b", "10.1.0.0/16");
+	pcx = request(t, a, b);
+	drop(t, pcx);
+	assert_string_equal(status(t, pcx), "deleted");
+	request(t, a, b); /* the pair is free */
+	drop(t, model_first(txn_model(t), KIND_VPC_PEERING_CONNECTION)->id);
+	drop(t, a);
+	commit(t);
+	assert_null(only(s));
+	p = AS_CONST(vpc_peering_connection,
+		     model_first_shown(store_model(s), KIND_VPC_PEERING_CONNECTION));
+	assert_int_equal(p->status, PEERING_DELETED);
+	age(s, clock_at + 2 * 86400 - 1, clock_at + 2 * 86400);
+	clock_at += 2 * 86400;
+	age(s, clock_at, 0);
+	assert_null(model_first_shown(store_model(s), KIND_VPC_PEERING_CONNECTION));
 	store_close(s);
 }
 
@@ -264,6 +295,7 @@ int main(void)
 		env_test(twenty_five_requests_and_fifty_active_ones_are_the_most),
 		cmocka_unit_test(request_expires_after_seven_days_and_goes_two_later),
 		cmocka_unit_test(failed_one_is_shown_for_two_hours),
+		cmocka_unit_test(deleted_one_is_shown_for_two_days_and_holds_nothing),
 		cmocka_unit_test(active_one_does_not_age),
 		env_test(vpc_stays_while_it_is_peered),
 		env_test(new_block_may_not_overlap_the_peers),
