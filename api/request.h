@@ -123,6 +123,7 @@ void post_clock(struct request *rq);
 void get_metrics(struct request *rq);
 void get_resolve(struct request *rq);
 void get_labs(struct request *rq);
+void patch_lab(struct request *rq);
 void get_events(struct request *rq);
 void get_topology(struct request *rq);
 void post_topology(struct request *rq);

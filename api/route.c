@@ -18,6 +18,7 @@ static const struct endpoint {
 	{"GET", {"v1", "clock"}, get_clock},
 	{"POST", {"v1", "clock"}, post_clock},
 	{"GET", {"v1", "labs"}, get_labs},
+	{"PATCH", {"v1", "labs", "*"}, patch_lab},
 	{"GET", {"v1", "events"}, get_events},
 	{"GET", {"v1", "resolve", "*"}, get_resolve},
 	{"GET", {"v1", "topology"}, get_topology},

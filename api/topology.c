@@ -238,6 +238,56 @@ void get_topology(struct request *rq)
 		succeed(rq, 200, j);
 }
 
+/* Every internet host of the lab, or none. */
+static int hosts_patch(struct txn *t, const char *lab, const struct json *patch, struct err *e)
+{
+	size_t n = 0;
+	int rc = 0;
+
+	model_for_each (o, txn_model(t), KIND_INTERNET_HOST) {
+		if (!o->lab || strcmp(o->lab, lab))
+			continue;
+		rc = txn_update(t, o->id, patch, e);
+		if (rc)
+			return rc;
+		n++;
+	}
+	return n ? 0
+		 : err_set(e, -EPERM, "IncorrectState", "PacketLossPercent",
+			   "lab %s has no internet hosts, which alone lose packets", lab);
+}
+
+/* {"PacketLossPercent": 5}: of all of its internet hosts. */
+void patch_lab(struct request *rq)
+{
+	const char *lab = rq->segments[2];
+	cleanup_json struct json *body = NULL;
+	struct txn *t;
+	struct err e;
+
+	if (!body_json(rq, &body))
+		return;
+	if (!lab_exists(request_model(rq), lab)) {
+		fail_with(rq, 404, "InvalidLab.NotFound", "no lab %s", lab);
+		return;
+	}
+	if (json_len(body) != 1 || json_type(json_get(body, "PacketLossPercent")) != JSON_NUMBER) {
+		fail_with(rq, 400, "InvalidParameterValue",
+			  "of a lab PacketLossPercent may be set, a number, and nothing else");
+		return;
+	}
+	t = change_begin(rq);
+	if (!t)
+		return;
+	if (hosts_patch(t, lab, body, &e)) {
+		fail(rq, &e);
+		txn_abort(t);
+		return;
+	}
+	succeed(rq, 200, json_copy(body));
+	change_end(rq, t, show_revision, NULL);
+}
+
 void get_labs(struct request *rq)
 {
 	struct json *out = json_new_obj(), *items = json_new_arr(), *labs = json_new_obj();

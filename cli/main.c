@@ -62,6 +62,13 @@ static const struct opt yes_opts[] = {
 	{0},
 };
 
+static const struct opt lab_set_opts[] = {
+	{"packet-loss-percent", 0, OPT_VALUE, "N",
+	 "of 100 packets to each of its internet hosts, and of those from it, so many are lost",
+	 NULL},
+	{0},
+};
+
 static const struct opt export_opts[] = {
 	{"canonical", 0, OPT_FLAG, NULL, "long forms of rules and routes", NULL},
 	{0},
@@ -198,8 +205,9 @@ const struct command commands[] = {
 	 "vpcctl down -p shop", cmd_down, {file_opts, yes_opts, change_opts}, .complete = "file"},
 	{"export", NULL, "", "Print a lab, or everything, as a topology file",
 	 "vpcctl export -p shop > shop.json", cmd_export, {lab_opts, export_opts}, .complete = NULL},
-	{"labs", NULL, "", "List the labs",
-	 "vpcctl labs", cmd_labs, {list_opts}, .complete = NULL},
+	{"labs", NULL, "[set LAB]", "List the labs, or set what holds for all of one",
+	 "vpcctl labs set shop --packet-loss-percent 5", cmd_labs, {list_opts, lab_set_opts, change_opts},
+	 .complete = "set"},
 	/* sandboxes */
 	{"run", NULL, "[--] COMMAND [ARG…]", "Run a command in a new sandbox; its exit code is ours",
 	 "vpcctl run --rm -it --subnet shop/public -- sh", cmd_run,

@@ -273,7 +273,7 @@ int cmd_export(struct cli *c)
 	return EXIT_DONE;
 }
 
-int cmd_labs(struct cli *c)
+static int labs_list(struct cli *c)
 {
 	static const struct column cols[] = {{"lab", "Lab", false},
 					     {"objects", "Objects", false},
@@ -285,6 +285,39 @@ int cmd_labs(struct cli *c)
 		return r;
 	r = output_rows(&c->out, json_get(answer, "Items"), cols, ARRAY_SIZE(cols), "Lab");
 	return r ? EXIT_USAGE : EXIT_DONE;
+}
+
+static int lab_set(struct cli *c, const char *lab)
+{
+	const char *loss = args_value(&c->args, "packet-loss-percent");
+	cleanup_json struct json *body = json_new_obj(), *answer = NULL;
+	cleanup_buf struct buf path = {0};
+	char *end;
+	long n = loss ? strtol(loss, &end, 10) : 0;
+	int r;
+
+	if (!loss || !*loss || *end)
+		return cli_usage(c, "labs set LAB --packet-loss-percent N");
+	json_set_num(body, "PacketLossPercent", (double)n);
+	buf_puts(&path, "/v1/labs/");
+	url_add(&path, lab);
+	cli_change_query(c, &path);
+	r = client_call(c, "PATCH", buf_str(&path), body, &answer);
+	if (!r && !c->out.quiet)
+		printf("%s: internet hosts lose %ld %% of the packets each way%s\n", lab, n,
+		       args_has(&c->args, "dry-run") ? " (dry run: nothing changed)" : "");
+	return r;
+}
+
+int cmd_labs(struct cli *c)
+{
+	char **words = c->args.pos;
+
+	if (c->args.n_pos == 2 && !strcmp(words[0], "set"))
+		return lab_set(c, words[1]);
+	if (c->args.n_pos)
+		return cli_usage(c, "labs, or labs set LAB --packet-loss-percent N");
+	return labs_list(c);
 }
 
 /* ---- validate ---- */

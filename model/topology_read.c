@@ -123,7 +123,7 @@ static const struct key rule_group_keys[] = {{"FirewallRules", "FirewallRules"},
 					     {0}};
 static const struct key query_log_keys[] = {{"Vpcs", "VpcIds"}, {"Tags", "Tags"}, {0}};
 /* Of the file itself, beside top_blocks. */
-static const char *const file_keys[] = {"$schema", "Lab", "Tests"};
+static const char *const file_keys[] = {"$schema", "Lab", "PacketLossPercent", "Tests"};
 
 /* In the order in which they are read. */
 const struct block top_blocks[] = {{"Vpcs", KIND_VPC},
@@ -462,6 +462,22 @@ static void check_file_keys(struct load *l)
 	check_keys(l, l->doc, keys, "");
 }
 
+/* What the file's internet hosts lose that say nothing of it themselves. */
+static void spread_loss(struct load *l, const struct json *loss)
+{
+	if (!loss || !value_is_type(l, loss, JSON_NUMBER, "", "PacketLossPercent"))
+		return;
+	if (!json_is_int(loss) || json_num(loss) < 0 || json_num(loss) > 100) {
+		fault_format(l, "", "PacketLossPercent", false, "InvalidParameterValue",
+			     "PacketLossPercent must be a whole number from 0 to 100");
+		return;
+	}
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i].kind == KIND_INTERNET_HOST &&
+		    !json_get(l->v[i].spec, "PacketLossPercent"))
+			json_set_num(l->v[i].spec, "PacketLossPercent", json_num(loss));
+}
+
 static void read_document(struct load *l)
 {
 	size_t n;
@@ -474,6 +490,7 @@ static void read_document(struct load *l)
 	for (const struct block *b = top_blocks; b->key; b++)
 		if (b->kind != KIND_VPC)
 			read_block(l, b->kind, NULL, "", b->key, json_get(l->doc, b->key));
+	spread_loss(l, json_get(l->doc, "PacketLossPercent"));
 	if (json_get(l->doc, "Tests"))
 		value_is_type(l, json_get(l->doc, "Tests"), JSON_ARRAY, "", "Tests");
 	/* What depends on all names being known. */

@@ -486,6 +486,41 @@ def test_a_host_of_the_internet_loses_packets_as_asked(net):
     assert net.drops("LOSS") == before
 
 
+def test_a_labs_internet_loses_packets_as_asked(net):
+    def lossy():
+        return {h["Name"]: h["PacketLossPercent"] for h in net.json("internet-host", "list")}
+
+    net.ctl("labs", "set", "nat", "--packet-loss-percent", 100)
+    try:
+        assert set(lossy().values()) == {100}
+        before = net.drops("LOSS")
+        assert net.fetch("inside", WWW, timeout=1) is None
+        assert net.drops("LOSS") > before
+        for bad, code in ((101, 1), ("x", 2)):
+            r = net.ctl("labs", "set", "nat", "--packet-loss-percent", bad, check=False)
+            assert r.returncode == code
+        assert net.ctl("labs", "set", "gone", "--packet-loss-percent", 1, check=False).returncode == 3
+        assert set(lossy().values()) == {100}
+    finally:
+        net.ctl("labs", "set", "nat", "--packet-loss-percent", 0)
+    assert net.fetch("inside", WWW) == f"www {NAT}"
+    net.ctl("labs", "set", "nat", "--packet-loss-percent", 7, "--dry-run")
+    assert set(lossy().values()) == {0}
+
+
+def test_a_file_says_what_its_internet_loses(net):
+    doc = {"Lab": "lossy", "PacketLossPercent": 3,
+           "InternetHosts": {"one.test": {}, "two.test": {"PacketLossPercent": 0}}}
+    net.up(doc)
+    try:
+        assert {h["Name"]: h["PacketLossPercent"] for h in net.json("internet-host", "list")
+                if h["Lab"] == "lossy"} == {"one.test": 3, "two.test": 0}
+        r = net.up({**doc, "PacketLossPercent": 101}, check=False)
+        assert r.returncode == 2 and "PacketLossPercent" in r.stderr
+    finally:
+        net.down("lossy")
+
+
 def test_a_host_of_the_internet_may_be_far_away(net, ends):
     """By netem at the host's own end of its link."""
     netem = subprocess.run(["nsenter", f"--net={ends['far'].netns}", "tc", "qdisc", "add", "dev",
