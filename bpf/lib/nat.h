@@ -32,7 +32,10 @@
  *     where the last look ended, for flows that are over but not collected yet. Only if all that
  *     fails is the packet refused.
  *
- * The bitmaps are an LRU table: one that is thrown out costs its destination failing tries.
+ * The bitmaps are an LRU table of NAT_CROWDED: more destinations may be crowded at once, and those
+ * that are in use stay. One whose bitmap was thrown out begins anew: at 52,000 of its ports taken
+ * each flow still finds one (tests/bpf/nat_test.c), and of the last ones some packets may be
+ * refused, until its tries, NAT_TRIES_BITMAP a packet, have found out what is taken.
  */
 #ifndef VPCD_BPF_LIB_NAT_H
 #define VPCD_BPF_LIB_NAT_H
@@ -40,7 +43,7 @@
 #include "bpf/lib/flow.h"
 
 #define NAT_TRIES_SPREAD 8    /* without a bitmap */
-#define NAT_TRIES_BITMAP 64   /* ports that the bitmap holds for free */
+#define NAT_TRIES_BITMAP 256  /* ports that the bitmap holds for free: the first, once it knows */
 #define NAT_TRIES_LOOK	 256  /* of a full window */
 #define NAT_STRIDE	 7919 /* coprime with 55,000 */
 
@@ -249,15 +252,16 @@ static long try_spread(__u32 i, void *arg)
 	return search_ends(s);
 }
 
+/* From another place each time: ports are taken in runs, and a bitmap that is new knows of none. */
 static long try_bitmap(__u32 i, void *arg)
 {
 	struct nat_search *s = arg;
 	struct nat_ports *p = bpf_map_lookup_elem(&nat_ports, &s->key);
-	__u32 index = p ? bitmap_next(p, s->first % NAT_WINDOW) : NAT_WINDOW;
+	__u32 from = i ? hash_mix(s->first + i * 0x9e3779b9u) : s->first;
+	__u32 index = p ? bitmap_next(p, from % NAT_WINDOW) : NAT_WINDOW;
 
 	if (!p || index >= NAT_WINDOW)
 		return 1;
-	s->first = index + 1;
 	if (!bitmap_set(p, index))
 		return 0; /* another CPU was faster */
 	nat_try(s, index, OVER_EXPIRED);

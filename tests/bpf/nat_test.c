@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Ports of NAT gateways by the ten thousand, and what a gateway does to TCP.
  */
+#include <bpf/bpf.h>
 #include <pthread.h>
 #include <sched.h>
 #include <unistd.h>
@@ -119,6 +120,90 @@ static void the_last_port_is_given_and_then_none(void **state)
 	/* And those that stand go on. */
 	udp_out(&p, 17, 53);
 	assert_passes(w, C, &p);
+}
+
+/* This process's map. */
+static int ports_map(void)
+{
+	for (int fd = 3; fd < 1024; fd++) {
+		struct bpf_map_info info = {0};
+		uint32_t len = sizeof(info);
+
+		if (!bpf_obj_get_info_by_fd(fd, &info, &len) && !strcmp(info.name, "nat_ports"))
+			return fd;
+	}
+	fail_msg("no map nat_ports");
+	return -1;
+}
+
+/* As many other destinations get crowded as there is room for, twice. */
+static void crowd(void)
+{
+	static struct nat_ports none;
+	int fd = ports_map();
+
+	for (uint32_t i = 0; i < 2 * NAT_CROWDED; i++) {
+		struct nat_ports_key k = {.nat = 99, .protocol = 17, .destination = v4(i)};
+
+		assert_int_equal(bpf_map_update_elem(fd, &k, &none, BPF_ANY), 0);
+	}
+}
+
+/* What is known of crowded destinations is thrown out. */
+static void forget_ports(void)
+{
+	struct nat_ports_key k;
+	int fd = ports_map();
+
+	while (!bpf_map_get_next_key(fd, NULL, &k))
+		assert_int_equal(bpf_map_delete_elem(fd, &k), 0);
+}
+
+/* A destination that is asked for goes on at a try a flow, however many others there are. */
+static void more_crowded_destinations_than_bitmaps_are_no_harm_to_one_in_use(void **state)
+{
+	static uint8_t seen[65536];
+	struct world *w = *state;
+	uint64_t worst = 0;
+
+	memset(seen, 0, sizeof(seen));
+	fill(w, 0, 50000, seen, NULL);
+	for (unsigned n = 50000; n < WINDOW; n += 1000) {
+		crowd();
+		fill(w, n, n + 1000, seen, &worst);
+	}
+	assert_true(worst <= 72);
+	assert_int_equal(stats(w).error_port_allocation, 0);
+}
+
+static void a_destination_that_was_crowded_out_finds_its_ports_again(void **state)
+{
+	static uint8_t seen[65536];
+	struct world *w = *state;
+	uint64_t worst = 0, before;
+	unsigned refused = 0;
+	struct packet p;
+
+	memset(seen, 0, sizeof(seen));
+	fill(w, 0, 50000, seen, NULL);
+	/* Up to 52,000 of 55,000 each flow finds one at once. */
+	for (unsigned n = 50000; n < 52000; n += 50) {
+		forget_ports();
+		fill(w, n, n + 50, seen, &worst);
+	}
+	assert_true(worst <= 8 + 256);
+	assert_int_equal(stats(w).error_port_allocation, 0);
+	fill(w, 52000, WINDOW - 1, seen, NULL);
+	/* The very last one is found once the others were tried, 256 a packet. */
+	forget_ports();
+	before = stats(w).port_tries;
+	do
+		udp_out(&p, 60000, 53);
+	while (run(w, C, &p) == TC_ACT_SHOT && ++refused < 2000);
+	print_message("the last port: after %u refusals and %llu tries\n", refused,
+		      (unsigned long long)(stats(w).port_tries - before));
+	assert_in_range(refused, 1, WINDOW / 256);
+	assert_false(seen[packet_sport(&p)]);
 }
 
 static void collect_all(struct world *w)
@@ -498,6 +583,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LARGE_TEST(the_last_port_is_given_and_then_none),
+		LARGE_TEST(more_crowded_destinations_than_bitmaps_are_no_harm_to_one_in_use),
+		LARGE_TEST(a_destination_that_was_crowded_out_finds_its_ports_again),
 		LARGE_TEST(expired_ports_are_given_again_before_and_after_collection),
 		LARGE_TEST(a_connection_closed_in_order_makes_room_for_one),
 		LARGE_TEST(the_next_address_is_used_when_one_is_full),
