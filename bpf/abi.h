@@ -270,6 +270,18 @@ struct nat_ports_key {
 	struct ip128 destination;
 };
 
+/* nat_refusals: LRU_HASH, struct nat_destination -> __u64: packets refused, since no address of the
+ * gateway had a port left to it. */
+#define NAT_REFUSALS 256
+
+struct nat_destination {
+	__u32 nat;
+	__u8 protocol;
+	__u8 reserved;
+	__be16 port; /* 0: ICMP */
+	struct ip128 address;
+};
+
 struct nat_ports {	   /* sizes are powers of two, for the verifier's sake */
 	__u64 full[16];	   /* NAT_SUMMARY in use: words without a bit that is clear */
 	__u64 taken[1024]; /* NAT_WORDS in use */

@@ -72,6 +72,29 @@ int dataplane_nat_stats(struct dataplane *dp, uint32_t nat, struct nat_stats *re
 	return 0;
 }
 
+struct refusal_walk {
+	int (*fn)(void *arg, const struct nat_destination *to, uint64_t count);
+	void *arg;
+};
+
+static int refusal_one(void *arg, const void *key, const void *value)
+{
+	const struct refusal_walk *w = arg;
+	uint64_t count;
+
+	memcpy(&count, value, sizeof(count));
+	return w->fn(w->arg, key, count);
+}
+
+int dataplane_nat_refusals(struct dataplane *dp,
+			   int (*fn)(void *arg, const struct nat_destination *to, uint64_t count),
+			   void *arg, struct err *e)
+{
+	struct refusal_walk w = {fn, arg};
+
+	return map_walk(&dp->nat_refusals, refusal_one, &w, e);
+}
+
 uint32_t dataplane_rule_hits_size(const struct dataplane *dp)
 {
 	return dp->n_rule_hits;

@@ -52,6 +52,7 @@ static void set_sizes(struct eni_bpf *s, uint32_t enis, uint32_t flows)
 		{s->maps.drops, 8 * enis + 1024},
 		{s->maps.nat_stats, enis / 8 + 64},
 		{s->maps.nat_ports, NAT_CROWDED},
+		{s->maps.nat_refusals, NAT_REFUSALS},
 		{s->maps.flows, flows},
 		{s->maps.flow_parts, FLOW_PARTS_MAX},
 		{s->maps.flow_logged, enis + enis / 8 + 128},
@@ -178,6 +179,8 @@ static void take_maps(struct dataplane *dp, const struct eni_bpf *s)
 				     cpus * sizeof(struct counter)};
 	dp->nat_stats = (struct map_ref){bpf_map__fd(s->maps.nat_stats), "nat_stats",
 					 sizeof(uint32_t), cpus * sizeof(struct nat_stats)};
+	dp->nat_refusals = (struct map_ref){bpf_map__fd(s->maps.nat_refusals), "nat_refusals",
+					    sizeof(struct nat_destination), sizeof(uint64_t)};
 	dp->fragments = (struct map_ref){bpf_map__fd(s->maps.fragments), "fragments",
 					 sizeof(struct fragment_key), sizeof(struct fragment)};
 	dp->eni_totals = (struct map_ref){bpf_map__fd(s->maps.eni_totals), "eni_totals",

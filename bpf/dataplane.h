@@ -189,6 +189,11 @@ uint64_t dataplane_drops_lost(const struct dataplane *dp); /* since dataplane_op
  * known. */
 uint32_t dataplane_drop_receiver(struct dataplane *dp, const struct drop_event *ev);
 int dataplane_nat_stats(struct dataplane *dp, uint32_t nat, struct nat_stats *ret, struct err *e);
+/* The destinations that gateways had no port to last, and how many packets that refused. fn: as for
+ * dataplane_drops(). */
+int dataplane_nat_refusals(struct dataplane *dp,
+			   int (*fn)(void *arg, const struct nat_destination *to, uint64_t count),
+			   void *arg, struct err *e);
 /* Counters of rule_hits: how many there are; n of them from `first` on, summed over CPUs; setting
  * them to 0. A range that ends beyond the last is -EINVAL. */
 uint32_t dataplane_rule_hits_size(const struct dataplane *dp);

@@ -66,6 +66,7 @@ MAP(nat_stats, BPF_MAP_TYPE_PERCPU_HASH, __u32, struct nat_stats, BPF_F_NO_PREAL
 MAP(linklocal, BPF_MAP_TYPE_HASH, __u32, struct linklocal, BPF_F_NO_PREALLOC);
 MAP(dns_answers, BPF_MAP_TYPE_HASH, struct dns_key, struct dns_value, BPF_F_NO_PREALLOC);
 MAP(nat_ports, BPF_MAP_TYPE_LRU_HASH, struct nat_ports_key, struct nat_ports, 0);
+MAP(nat_refusals, BPF_MAP_TYPE_LRU_HASH, struct nat_destination, __u64, 0);
 MAP(names, BPF_MAP_TYPE_HASH, struct name_key, __u32, BPF_F_NO_PREALLOC);
 
 /* What a new bitmap is copied from; nobody writes it. */

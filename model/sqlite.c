@@ -449,6 +449,20 @@ int db_set_status(struct db *d, uint64_t revision, const struct object *o, struc
 	return finish(d, revision, r, e);
 }
 
+int db_event(struct db *d, uint64_t revision, const char *type, const char *reason,
+	     const struct object *o, struct err *e)
+{
+	cleanup_json struct json *j = event_new(revision, type, o);
+	cleanup_free char *text = NULL;
+	int r = run(d, e, BEGIN, "");
+
+	json_set_str(j, "Reason", reason);
+	text = json_print(j);
+	if (!r)
+		r = run(d, e, INSERT_EVENT, "is", (int64_t)revision, text);
+	return finish(d, revision, r, e);
+}
+
 uint64_t db_revision(struct db *d)
 {
 	cleanup_free char *number = db_meta_get(d, "revision");

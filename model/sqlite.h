@@ -27,6 +27,8 @@ int db_load(struct db *d, int (*fn)(void *arg, const struct db_row *row, struct 
 /* Writes changed objects with their references, status and events under a new revision. */
 int db_commit(struct db *d, uint64_t revision, const struct change *c, size_t n, struct err *e);
 int db_set_status(struct db *d, uint64_t revision, const struct object *o, struct err *e);
+int db_event(struct db *d, uint64_t revision, const char *type, const char *reason,
+	     const struct object *o, struct err *e);
 
 /* fn gets the events' JSON text. */
 int db_events(struct db *d, uint64_t since, size_t limit, void (*fn)(void *arg, const char *event),

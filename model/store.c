@@ -220,6 +220,28 @@ int store_set_status(struct store *s, const char *id, const struct json *status,
 	return 0;
 }
 
+int store_event(struct store *s, const char *id, const char *type, const char *reason,
+		struct err *e)
+{
+	const struct object *o = model_get(store_model(s), id);
+	struct err local;
+	int r;
+
+	e = e ? e : &local;
+	if (!o)
+		return 0;
+	if (s->txn)
+		return err_set(e, -EBUSY, "InternalError", "", "event of %s: a transaction is open",
+			       id);
+	r = db_event(s->db, s->revision + 1, type, reason, o, e);
+	if (r)
+		return err_wrap(e, "event of %s", id);
+	s->revision++;
+	if (s->on_commit)
+		s->on_commit(s->on_commit_arg, s->revision, NULL, 0);
+	return 0;
+}
+
 /* ---- events and meta ---- */
 
 struct event_arg {

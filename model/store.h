@@ -151,12 +151,17 @@ void store_on_commit(struct store *s, store_commit_fn *fn, void *arg);
  * object stays where it is in memory; its revision stays, the store's grows. */
 int store_set_status(struct store *s, const char *id, const struct json *status, struct err *e);
 
+/* Tells of something that changes no object: an event of `type` about one, with a reason. Unknown
+ * id: 0, nothing done. -EBUSY within a transaction. The store's revision grows. */
+int store_event(struct store *s, const char *id, const char *type, const char *reason,
+		struct err *e);
+
 /* ---- events, by revision ---- */
 
-/* JSON: {"Revision", "Time", "Type": created|updated|deleted|status, "Kind", "Id", "Name", "Lab",
- * "State"?, "Reason"?}. Calls fn for each event after `since`, oldest first, until there were
- * `limit` or more: a revision is never cut, so that its number resumes the stream. The newest
- * STORE_EVENTS_KEPT are kept. */
+/* JSON: {"Revision", "Time", "Type": created|updated|deleted|status|port-allocation-error, "Kind",
+ * "Id", "Name", "Lab", "State"?, "Reason"?}. Calls fn for each event after `since`, oldest first,
+ * until there were `limit` or more: a revision is never cut, so that its number resumes the stream.
+ * The newest STORE_EVENTS_KEPT are kept. */
 int store_events(struct store *s, uint64_t since, size_t limit,
 		 void (*fn)(void *arg, const struct json *event), void *arg, struct err *e);
 

@@ -228,6 +228,10 @@ struct json *topology_json_schema(void)
 	json_set(properties, "$schema", parsed(TEXT("This schema, for editors")));
 	json_set(properties, "Lab", parsed(TEXT("Name of the lab; default: the file's directory")));
 	add_blocks(properties, top_blocks);
+	json_set(
+		properties, "PacketLossPercent",
+		parsed("{\"type\": \"integer\", \"minimum\": 0, \"maximum\": 100, \"description\": "
+		       "\"What internet hosts lose that do not say it themselves\"}"));
 	json_set(properties, "Tests", parsed(ARRAY_OF("test", "What vpcctl test judges")));
 	json_for_each (m, file)
 		json_set(s, json_key(m), json_copy(m));

@@ -10,6 +10,7 @@
 #include "vpcd/drops.h"
 #include "vpcd/metrics_interface.h"
 #include "vpcd/nat_figures.h"
+#include "vpcd/nat_refusals.h"
 #include "vpcd/outside.h"
 
 struct daemon {
@@ -27,6 +28,7 @@ struct daemon {
 	struct outside *outside;
 	struct apply *apply;
 	struct nat_figures *nat;
+	struct nat_refusals *nat_refusals;
 	struct drops *drops;
 	struct interface_metrics *interface_metrics;
 	struct api *api;

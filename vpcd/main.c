@@ -177,7 +177,9 @@ static int daemon_open(struct daemon *d, struct err *e)
 	if (!rc)
 		rc = open_apply(d, e);
 	if (!rc)
-		rc = nat_figures_open(d->loop, d->dp, d->names, &d->nat, e);
+		rc = nat_figures_open(d->dp, d->names, &d->nat, e);
+	if (!rc)
+		rc = nat_refusals_open(d->loop, d->dp, d->names, d->store, &d->nat_refusals, e);
 	if (!rc)
 		rc = open_drops(d, e);
 	if (!rc)
@@ -191,6 +193,7 @@ static void daemon_close(struct daemon *d)
 {
 	api_stop(d->api);
 	drops_free(d->drops);
+	nat_refusals_close(d->nat_refusals);
 	nat_figures_close(d->nat);
 	apply_close(d->apply);
 	outside_close(d->outside);

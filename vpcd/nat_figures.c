@@ -6,24 +6,12 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
-#include "lib/log.h"
 #include "nat/gateway.h"
 #include "vpcd/nat_figures.h"
-
-#define WATCH_NS 1000000000ull
-
-/* Port refusals of a gateway that were logged. */
-struct refusals {
-	uint32_t number;
-	uint64_t logged;
-};
 
 struct nat_figures {
 	struct dataplane *dp;
 	struct names *names;
-	struct event_source *timer;
-	struct refusals *seen;
-	size_t n_seen;
 };
 
 /* ---- the gateways that there are ---- */
@@ -118,89 +106,21 @@ struct json *nat_figures_json(struct nat_figures *f, const char *id)
 	return j;
 }
 
-/* ---- refusals ---- */
+/* ---- life ---- */
 
-/* What was logged of a gateway; numbers are never given twice while a gateway stands. */
-static struct refusals *refusals_of(struct nat_figures *f, uint32_t number)
-{
-	struct refusals *more;
-
-	for (size_t i = 0; i < f->n_seen; i++)
-		if (f->seen[i].number == number)
-			return &f->seen[i];
-	more = reallocarray(f->seen, f->n_seen + 1, sizeof(*more));
-	if (!more)
-		return NULL;
-	f->seen = more;
-	f->seen[f->n_seen] = (struct refusals){.number = number};
-	return &f->seen[f->n_seen++];
-}
-
-static void refusals_log(struct nat_figures *f, const char *id, uint32_t number, bool quiet)
-{
-	struct refusals *r = refusals_of(f, number);
-	struct nat_stats s;
-
-	if (!r || dataplane_nat_stats(f->dp, number, &s, NULL))
-		return;
-	if (s.error_port_allocation > r->logged && !quiet)
-		log_warn("NAT gateway has no free port", "gateway", id, "refused",
-			 log_fmt("%llu", (unsigned long long)(s.error_port_allocation - r->logged)),
-			 "ErrorPortAllocation",
-			 log_fmt("%llu", (unsigned long long)s.error_port_allocation));
-	r->logged = s.error_port_allocation;
-}
-
-static void look(struct nat_figures *f, bool quiet)
-{
-	struct gateways g;
-	size_t kept = 0;
-
-	if (gateways_list(f, &g))
-		return;
-	for (size_t i = 0; i < g.n; i++)
-		refusals_log(f, g.ids[i], g.numbers[i], quiet);
-	/* Those that went are forgotten. */
-	for (size_t i = 0; i < f->n_seen; i++)
-		for (size_t j = 0; j < g.n; j++)
-			if (f->seen[i].number == g.numbers[j]) {
-				f->seen[kept++] = f->seen[i];
-				break;
-			}
-	f->n_seen = kept;
-	gateways_done(&g);
-}
-
-static void watch(void *arg)
-{
-	look(arg, false);
-}
-
-int nat_figures_open(struct event_loop *loop, struct dataplane *dp, struct names *names,
-		     struct nat_figures **ret, struct err *e)
+int nat_figures_open(struct dataplane *dp, struct names *names, struct nat_figures **ret,
+		     struct err *e)
 {
 	struct nat_figures *f = calloc(1, sizeof(*f));
-	int rc;
 
 	if (!f)
 		return err_sys(e, -ENOMEM, "start");
-	f->dp = dp;
-	f->names = names;
-	rc = event_add_timer(loop, WATCH_NS, WATCH_NS, watch, f, &f->timer, e);
-	if (rc) {
-		free(f);
-		return rc;
-	}
-	look(f, true); /* what an earlier daemon has logged */
+	*f = (struct nat_figures){dp, names};
 	*ret = f;
 	return 0;
 }
 
 void nat_figures_close(struct nat_figures *f)
 {
-	if (!f)
-		return;
-	event_source_free(f->timer);
-	free(f->seen);
 	free(f);
 }

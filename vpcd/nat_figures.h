@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: MIT
- * What NAT gateways count, under CloudWatch's names, for GET /metrics and for one gateway; and a
- * log line when one runs out of ports.
+ * What NAT gateways count, under CloudWatch's names, for GET /metrics and for one gateway.
  */
 #ifndef VPCD_VPCD_NAT_FIGURES_H
 #define VPCD_VPCD_NAT_FIGURES_H
 
 #include "bpf/dataplane.h"
 #include "lib/buf.h"
-#include "lib/event.h"
 #include "lib/json.h"
 #include "vpcd/names.h"
 
 struct nat_figures;
 
-/* Looks for refusals once a second. loop, dp and names outlive it. */
-int nat_figures_open(struct event_loop *loop, struct dataplane *dp, struct names *names,
-		     struct nat_figures **ret, struct err *e);
+/* dp and names outlive it. */
+int nat_figures_open(struct dataplane *dp, struct names *names, struct nat_figures **ret,
+		     struct err *e);
 void nat_figures_close(struct nat_figures *f); /* NULL ok */
 
 /* Prometheus text of all gateways. */

@@ -285,6 +285,28 @@ __noinline int admit(struct walk *w)
 	return DROP_NONE;
 }
 
+/* Nothing left, at any address, to the destination of the last try. */
+__noinline int nat_refuse(__u32 nat)
+{
+	struct walk *w = walk_mine();
+	struct nat_destination to = {};
+	__u64 *count, one = 1;
+
+	if (!w)
+		return 0;
+	to.nat = nat;
+	to.protocol = w->key.protocol;
+	to.port = w->is.is_echo ? 0 : w->key.dport;
+	to.address = w->reverse_key.saddr;
+	count = bpf_map_lookup_elem(&nat_refusals, &to);
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	else
+		bpf_map_update_elem(&nat_refusals, &to, &one, BPF_ANY);
+	nat_count(nat, NAT_REFUSED);
+	return 0;
+}
+
 /* A NAT gateway that has no port left at the address that the walk chose may have one at another
  * (55,000 each): walks by the next one. */
 static __always_inline int admit_elsewhere(struct walk *w)
@@ -302,7 +324,7 @@ static __always_inline int admit_elsewhere(struct walk *w)
 		if (reason != DROP_NAT_PORTS)
 			return reason;
 	}
-	nat_count(w->nat, NAT_REFUSED);
+	nat_refuse(w->nat);
 	return reason;
 }
 

@@ -458,6 +458,10 @@ def test_exhaustion_to_the_last_port_and_recovery(net, ends):
     until(lambda: figures(net)["ErrorPortAllocation"] == before["ErrorPortAllocation"] + 1,
           what="ErrorPortAllocation")
     until(lambda: "NAT gateway has no free port" in net.log.read_text(), what="a line in the log")
+    line = next(r for r in net.log.read_text().splitlines() if "no free port" in r)
+    assert f"destination={FAR2}:4444/udp" in line and "refused=" in line
+    told = [e for e in net.json("events") if e["Type"] == "port-allocation-error"]
+    assert told[0]["Kind"] == "nat-gateway" and f"{FAR2}:4444/udp" in told[0]["Reason"]
     # Other destinations are not affected; after the time-out neither is this one.
     assert reach(sender, ends["far"], udp(sender, 60000)).src == NAT
     ends["far2"].drain()
