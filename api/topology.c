@@ -121,7 +121,8 @@ void post_topology(struct request *rq)
 	if (!t)
 		return;
 	if (topology_load(t, buf_str(&rq->body), rq->body.len, query_get(rq, "Lab"), "default",
-			  query_get(rq, "Directory"), &lab, &steps, &faults)) {
+			  query_get(rq, "Directory"), query_is_set(rq, "adopt"), &lab, &steps,
+			  &faults)) {
 		if (faults.n)
 			fail_faults(rq, &faults);
 		else
@@ -175,7 +176,8 @@ void post_whatif(struct request *rq)
 	if (!t)
 		return;
 	if (!topology_load(t, text, strlen(text), query_get(rq, "Lab"), "default",
-			   query_get(rq, "Directory"), &lab, &steps, &faults))
+			   query_get(rq, "Directory"), query_is_set(rq, "adopt"), &lab, &steps,
+			   &faults))
 		whatif_answer(rq, t, lab, &steps, question);
 	else if (faults.n)
 		fail_faults(rq, &faults);

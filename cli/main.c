@@ -155,6 +155,11 @@ static const struct opt report_opts[] = {
 	{0},
 };
 
+static const struct opt adopt_opts[] = {
+	{"adopt", 0, OPT_FLAG, NULL, "take objects of its names that belong to no lab into this one", NULL},
+	{0},
+};
+
 static const struct opt up_opts[] = {
 	{"test", 0, OPT_FLAG, NULL, "then judge the file's Tests", NULL},
 	{0},
@@ -198,9 +203,9 @@ const struct command commands[] = {
 	{"validate", NULL, "[FILE]", "Check a topology file, without a daemon",
 	 "vpcctl validate -f examples/functions.json", cmd_validate, {file_opts}, .complete = "file"},
 	{"diff", NULL, "[FILE]", "Show what up would change; exit 1 if anything",
-	 "vpcctl diff -f examples/functions.json", cmd_diff, {file_opts, wait_opts}, .complete = "file"},
+	 "vpcctl diff -f examples/functions.json", cmd_diff, {file_opts, adopt_opts, wait_opts}, .complete = "file"},
 	{"up", NULL, "[FILE]", "Make the lab match its topology file",
-	 "vpcctl up -f examples/functions.json", cmd_up, {file_opts, yes_opts, change_opts, up_opts, report_opts}, .complete = "file"},
+	 "vpcctl up -f examples/functions.json", cmd_up, {file_opts, adopt_opts, yes_opts, change_opts, up_opts, report_opts}, .complete = "file"},
 	{"down", NULL, "[FILE]", "Delete everything of a lab",
 	 "vpcctl down -p shop", cmd_down, {file_opts, yes_opts, change_opts}, .complete = "file"},
 	{"export", NULL, "", "Print a lab, or everything, as a topology file",

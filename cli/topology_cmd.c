@@ -197,8 +197,10 @@ static int plan_then_change(struct cli *c, const char *method, const char *path,
 static void topology_path(const struct cli *c, const struct topology_file *t, struct buf *path)
 {
 	buf_puts(path, "/v1/topology?prune=1");
-	query_add(path, "Lab", config_get(&c->config, SETTING_LAB));
+	query_add(path, "Lab", topology_file_lab(c, t));
 	query_add(path, "Directory", t->directory);
+	if (args_has(&c->args, "adopt"))
+		query_add(path, "adopt", "1");
 }
 
 /* ---- commands ---- */
@@ -371,7 +373,7 @@ static int validate_in(struct cli *c, struct store *s, const struct topology_fil
 	if (!txn)
 		return cli_fail(c, EXIT_REFUSED, "out of memory");
 	r = topology_load(txn, t->text, t->len, config_get(&c->config, SETTING_LAB),
-			  topology_file_lab(c, t), t->directory, &lab, &steps, &faults);
+			  topology_file_lab(c, t), t->directory, false, &lab, &steps, &faults);
 	txn_abort(txn);
 	if (r && !faults.n)
 		return cli_fail(c, EXIT_USAGE, "%s: %s", t->files[0].name, strerror(-r));

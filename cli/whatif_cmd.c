@@ -187,7 +187,7 @@ static int ask(struct cli *c, const struct topology_file *t, const struct json *
 	if (!body)
 		return cli_fail(c, EXIT_REFUSED, "out of memory");
 	buf_puts(&path, "/v1/whatif");
-	query_add(&path, "Lab", config_get(&c->config, SETTING_LAB));
+	query_add(&path, "Lab", topology_file_lab(c, t));
 	query_add(&path, "Directory", t->directory);
 	rq.path = buf_str(&path);
 	rq.body_len = strlen(body);

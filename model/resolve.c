@@ -68,9 +68,9 @@ static bool in_vpc(const struct model *m, const struct object *o, const char *vp
 	return own && !strcmp(own, vpc);
 }
 
-/* Objects of a name; with vpc, within that VPC. */
-static struct candidates find_named(const struct model *m, enum kind_id kind, const char *name,
-				    const char *vpc)
+/* Objects of a name; with vpc, within that VPC; with lab, of that lab. */
+static struct candidates find_of_lab(const struct model *m, enum kind_id kind, const char *name,
+				     const char *vpc, const char *lab)
 {
 	const struct postings *p = model_named(m, name);
 	struct candidates c = {.n = 0};
@@ -79,10 +79,21 @@ static struct candidates find_named(const struct model *m, enum kind_id kind, co
 		const struct object *o = p->v[i].version;
 
 		if (model_seen(m, o->entry) == o && (!kind || o->kind->kind == kind) &&
-		    (!vpc || in_vpc(m, o, vpc)))
+		    (!vpc || in_vpc(m, o, vpc)) && (!lab || (o->lab && !strcmp(o->lab, lab))))
 			candidate_add(&c, o);
 	}
 	return c;
+}
+
+/* Several labs may have the same names: each means its own. */
+static struct candidates find_named(const struct model *m, enum kind_id kind, const char *name,
+				    const char *vpc)
+{
+	struct candidates c = {.n = 0};
+
+	if (m->lab)
+		c = find_of_lab(m, kind, name, vpc, m->lab);
+	return c.n ? c : find_of_lab(m, kind, name, vpc, NULL);
 }
 
 /* "vpc/name" */

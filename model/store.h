@@ -103,7 +103,7 @@ struct txn *txn_begin(struct store *s);
 /* The model as this transaction sees it. */
 const struct model *txn_model(const struct txn *t);
 struct store *txn_store(const struct txn *t);
-/* Names given to objects created from now on belong to this lab (NULL: none). */
+/* Objects created from now on belong to this lab (NULL: none), and names mean its objects first. */
 void txn_set_lab(struct txn *t, const char *lab);
 
 /* spec: members by field name plus Name, Tags; unknown members are refused with a suggestion.
@@ -113,6 +113,8 @@ int txn_create(struct txn *t, const struct kind *k, const struct json *spec, con
 	       const struct object **ret, struct err *e);
 /* Merge patch (RFC 7396) of the spec. IMMUTABLE fields: -EPERM, code InvalidParameterValue. */
 int txn_update(struct txn *t, const char *id, const struct json *patch, struct err *e);
+/* Gives an object to the transaction's lab. */
+int txn_adopt(struct txn *t, const char *id, struct err *e);
 /* DependencyViolation (-EBUSY) names what still refers to it. */
 int txn_delete(struct txn *t, const char *id, struct err *e);
 /* True while txn_delete(id) is under way: its deleting() may delete what nobody else may (a VPC its

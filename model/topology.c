@@ -107,15 +107,15 @@ const char *entry_vpc_id(struct load *l, const struct entry *e)
 	return v && v->id[0] ? v->id : NULL;
 }
 
-/* The object that an entry had when the lab was loaded last. */
-static const struct object *existing(struct load *l, const struct entry *e)
+const struct object *entry_object(struct load *l, const struct entry *e, const char *lab)
 {
 	const struct model *m = txn_model(l->t);
 	bool is_main = json_bool(json_get(e->body, "Main"));
 	const char *vpc = entry_vpc_id(l, e);
 
 	model_for_each (o, m, e->kind) {
-		if (!object_of_lab(o, l->lab) || (e->vpc && !equal(model_object_vpc(m, o), vpc)))
+		if ((lab ? !object_of_lab(o, lab) : o->lab != NULL) ||
+		    (e->vpc && !equal(model_object_vpc(m, o), vpc)))
 			continue;
 		if (e->kind == KIND_ROUTE_TABLE && AS_CONST(route_table, o)->main != is_main)
 			continue;
@@ -199,6 +199,9 @@ void entry_fault(struct load *l, struct entry *e, const struct err *err)
 		route_path(e, path, sizeof(path));
 	/* Of two that collide, the one that comes later is at fault. */
 	fault_add(l, e->pointer, path, false, err);
+	if (!l->adopt && unowned_namesake(txn_model(l->t), e->kind, e->name))
+		fault_append(l, "; %s %.64s belongs to no lab: --adopt makes it this one's",
+			     kinds[e->kind]->name, e->name);
 }
 
 bool entry_is_failed(struct load *l, enum kind_id kind, const char *name, const char *vpc)
@@ -374,7 +377,7 @@ static int update_peering(struct load *l, struct entry *e, const struct object *
 
 static int make_hold(struct load *l, struct entry *e, const struct json *spec, struct err *err)
 {
-	const struct object *o = existing(l, e);
+	const struct object *o = entry_object(l, e, l->lab);
 
 	if (!o)
 		return create_entry(l, e, spec, err);
@@ -534,6 +537,8 @@ static void reset_defaults(struct load *l)
 
 static void apply_all(struct load *l)
 {
+	if (l->adopt)
+		topology_adopt(l);
 	prune(l);
 	reset_main_tables(l);
 	for (size_t k = 0; k < ARRAY_SIZE(order); k++) {
@@ -563,11 +568,15 @@ static void load_done(struct load *l)
 }
 
 int topology_load(struct txn *t, const char *text, size_t len, const char *lab_override,
-		  const char *lab_default, const char *directory, char **ret_lab,
+		  const char *lab_default, const char *directory, bool adopt, char **ret_lab,
 		  struct plan_steps *ret_steps, struct faults *ret_faults)
 {
-	struct load l = {
-		.t = t, .text = text, .len = len, .directory = directory, .faults = ret_faults};
+	struct load l = {.t = t,
+			 .text = text,
+			 .len = len,
+			 .directory = directory,
+			 .adopt = adopt,
+			 .faults = ret_faults};
 	int rc = 0;
 
 	*ret_lab = NULL;

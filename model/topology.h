@@ -38,10 +38,11 @@ void plan_steps_done(struct plan_steps *p);
 
 /* Makes the transaction's objects of the lab match the text. lab_override (may be NULL) beats the
  * file's Lab, which beats lab_default. directory: where relative commands are looked up and what
- * WorkingDirectory becomes. All faults of the file are collected; with any, -EINVAL (or the first
- * fault's rc) and the caller aborts the transaction. *ret_lab: malloc'd. */
+ * WorkingDirectory becomes. adopt: objects of the file's kinds and names that belong to no lab
+ * become the lab's, instead of standing beside it. All faults of the file are collected; with any,
+ * -EINVAL (or the first fault's rc) and the caller aborts the transaction. *ret_lab: malloc'd. */
 int topology_load(struct txn *t, const char *text, size_t len, const char *lab_override,
-		  const char *lab_default, const char *directory, char **ret_lab,
+		  const char *lab_default, const char *directory, bool adopt, char **ret_lab,
 		  struct plan_steps *ret_steps, struct faults *ret_faults);
 
 /* Deletes all objects of a lab. */

@@ -7,6 +7,7 @@
 
 #include "model/kinds/common.h"
 #include "model/kinds/route.h"
+#include "model/model.h"
 #include "model/topology_load.h"
 #include "model/types.h"
 
@@ -655,7 +656,8 @@ int topology_export(const struct model *m, const char *lab, bool canonical, stru
 					   KIND_FIREWALL_DOMAIN_LIST,
 					   KIND_FIREWALL_RULE_GROUP,
 					   KIND_QUERY_LOG_CONFIG};
-	struct export x = {m, lab, canonical, json_new_obj()};
+	const struct model own = model_of_lab(m, lab);
+	struct export x = {&own, lab, canonical, json_new_obj()};
 
 	if (!x.doc)
 		return err_sys(e, -ENOMEM, "export");

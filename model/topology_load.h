@@ -39,6 +39,7 @@ struct load {
 	const char *text;
 	size_t len;
 	const char *directory;
+	bool adopt; /* see topology_load() */
 	char *lab;
 	struct json *doc;
 	struct entry *v;
@@ -55,6 +56,9 @@ void fault_add(struct load *l, const char *pointer, const char *tail, bool key,
 	       const struct err *e);
 void fault_format(struct load *l, const char *pointer, const char *tail, bool key, const char *code,
 		  const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+
+/* Adds words to the message of the last fault. */
+void fault_append(struct load *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Is it? Otherwise a fault at pointer[/tail]. */
 bool value_is_type(struct load *l, const struct json *j, enum json_type type, const char *pointer,
@@ -75,6 +79,15 @@ void route_set_destination(struct json *record, const char *text);
 void expand_routes(struct load *l, struct entry *e);
 void expand_acl_entries(struct load *l, struct entry *e);
 void expand_list_entries(struct load *l, struct entry *e);
+
+/* The object that an entry had when the lab was loaded last; lab NULL: one that belongs to no lab.
+ */
+const struct object *entry_object(struct load *l, const struct entry *e, const char *lab);
+/* What belongs to no lab and is the file's by kind and name becomes the lab's, with what came along
+ * with it (topology_adopt.c). */
+void topology_adopt(struct load *l);
+/* An object of an entry's kind and name that belongs to no lab; NULL: none. */
+const struct object *unowned_namesake(const struct model *m, enum kind_id kind, const char *name);
 
 /* NULL: none. vpc NULL: of any. */
 struct entry *entry_find(struct load *l, enum kind_id kind, const char *name, const char *vpc);

@@ -239,6 +239,19 @@ void fault_format(struct load *l, const char *pointer, const char *tail, bool ke
 	fault_add(l, pointer, tail, key, &e);
 }
 
+void fault_append(struct load *l, const char *fmt, ...)
+{
+	struct err *e = l->faults->n ? &l->faults->v[l->faults->n - 1].err : NULL;
+	size_t len = e ? strlen(e->msg) : 0;
+	va_list ap;
+
+	if (!e)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(e->msg + len, sizeof(e->msg) - len, fmt, ap);
+	va_end(ap);
+}
+
 void faults_done(struct faults *f)
 {
 	free(f->v);

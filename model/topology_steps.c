@@ -119,12 +119,21 @@ static void add_value_change(const struct txn *t, const struct field *f, const s
 		   is && *is ? is : "none");
 }
 
+/* Rules and records go with what they belong to. */
+static bool is_adopted(const struct object *old, const struct object *new)
+{
+	return !old->lab && new->lab &&new->kind->kind !=
+				    KIND_SECURITY_GROUP_RULE &&new->kind->kind != KIND_RECORD_SET;
+}
+
 /* Changed input fields: "MapPublicIpOnLaunch: false -> true". */
 static char *describe_change(const struct txn *t, const struct object *old,
 			     const struct object *new)
 {
 	cleanup_buf struct buf b = {0};
 
+	if (is_adopted(old, new))
+		buf_printf(&b, "Lab: none -> %s", new->lab);
 	field_for_each (f, new->kind->fields) {
 		const void *was = field_at_const(f, old), *is = field_at_const(f, new);
 
@@ -260,6 +269,9 @@ static struct plan_step step_of(struct txn *t, const struct change *c)
 	}
 	if (c->op == CHANGE_UPDATE)
 		s.detail = describe_change(t, c->old, c->new);
+	if (c->op == CHANGE_CREATE && o->lab && s.name && !strchr(s.name, '/') && o->name &&
+	    unowned_namesake(m, o->kind->kind, o->name))
+		s.detail = strdup("another of its name belongs to no lab: see --adopt");
 	return s;
 }
 

@@ -57,6 +57,7 @@ void txn_set_lab(struct txn *t, const char *lab)
 {
 	free(t->lab);
 	t->lab = lab ? strdup(lab) : NULL;
+	t->store->index->pending.lab = t->lab;
 }
 
 /* ---- pending versions ---- */
@@ -349,6 +350,23 @@ int txn_update(struct txn *t, const char *id, const struct json *patch, struct e
 	return conclude(t, mark, r);
 }
 
+int txn_adopt(struct txn *t, const char *id, struct err *e)
+{
+	struct object *old = seen(t, id);
+	cleanup_object struct object *new = old ? object_copy(old) : NULL;
+
+	e = e ? e : &t->scratch;
+	if (!old)
+		return unknown_id(id, e);
+	if (!new)
+		return err_sys(e, -ENOMEM, "adopt %s", id);
+	free(new->lab);
+	new->lab = t->lab ? strdup(t->lab) : NULL;
+	if (t->lab && !new->lab)
+		return err_sys(e, -ENOMEM, "adopt %s", id);
+	return replace(t, old, TAKE(new), e);
+}
+
 /* ---- delete ---- */
 
 /* Who stands in the way, who goes along and who only forgets. Ids: objects may move meanwhile. */
@@ -547,6 +565,7 @@ static void txn_free(struct txn *t)
 	free(t->log);
 	free(t->dropped);
 	free(t->changes);
+	t->store->index->pending.lab = NULL;
 	free(t->lab);
 	free(t);
 }

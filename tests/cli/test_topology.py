@@ -49,7 +49,8 @@ def test_diff_prints_the_plan_and_exits_1(vpcctl, lab, directory):
     done = vpcctl("diff")
     assert (done.returncode, done.stdout) == (1, PLAN)
     (_, _, query, body), = lab.sent("POST")
-    assert query == {"prune": "1", "dry_run": "1", "Directory": os.path.realpath(directory)}
+    assert query == {"prune": "1", "dry_run": "1", "Directory": os.path.realpath(directory),
+                     "Lab": "shop"}
     assert body == FILE
 
 
@@ -82,6 +83,22 @@ def test_lab_comes_from_flag_or_environment(vpcctl, lab):
     vpcctl("up", "--dry-run", "-p", "red", VPCD_LAB="blue")
     vpcctl("up", "--dry-run", VPCD_LAB="blue")
     assert [r[2].get("Lab") for r in lab.sent("POST")] == ["red", "blue"]
+
+
+def test_a_file_without_a_lab_is_of_its_directorys_for_all_verbs(vpcctl, lab, directory):
+    with open(directory + "/plain.json", "w") as f:
+        f.write('{"Vpcs": {}}')
+    for verb in (["up", "--dry-run"], ["diff"], ["down", "--dry-run"]):
+        vpcctl(*verb, "-f", "plain.json")
+    assert {r[2].get("Lab") for r in lab.sent("POST") + lab.sent("DELETE")} == {
+        directory.rsplit("/", 1)[1]}
+
+
+def test_adoption_is_asked_for(vpcctl, lab):
+    for verb in (["up", "--dry-run"], ["diff"]):
+        vpcctl(*verb, "--adopt")
+        vpcctl(*verb)
+    assert [r[2].get("adopt") for r in lab.sent("POST")] == ["1", None, "1", None]
 
 
 def test_up_prints_events_while_it_waits(vpcctl, lab):

@@ -9,6 +9,7 @@
 #include "test_store.h"
 
 struct lab {
+	bool adopt; /* as up --adopt */
 	struct store *s;
 	struct plan_steps steps;
 	struct faults faults;
@@ -47,7 +48,8 @@ static inline int load(struct lab *l, const char *text, size_t len)
 	int rc;
 
 	forget(l);
-	rc = topology_load(t, text, len, NULL, "lab", "/srv/lab", &name, &l->steps, &l->faults);
+	rc = topology_load(t, text, len, NULL, "lab", "/srv/lab", l->adopt, &name, &l->steps,
+			   &l->faults);
 	free(name);
 	if (rc)
 		txn_abort(t);
