@@ -174,12 +174,40 @@ static int wrong_kind(const struct object *o, enum kind_id kind, struct err *e)
 		       o->kind->name, kind_name(kind));
 }
 
+/* The interface of a sandbox or gateway; NULL: it is nothing that has one. */
+static const struct object *interface_of(const struct model *m, const struct object *o)
+{
+	const char *id = NULL;
+
+	if (o->kind->kind == KIND_INSTANCE)
+		id = AS_CONST(instance, o)->network_interface_id;
+	else if (o->kind->kind == KIND_FUNCTION)
+		id = AS_CONST(function, o)->network_interface_id;
+	return id ? model_get(m, id) : NULL;
+}
+
+/* Interfaces rarely have names: "web" means that of instance or function web. */
+static struct candidates find_attached(const struct model *m, const char *text,
+				       const char *scope_vpc)
+{
+	static const enum kind_id holders[] = {KIND_INSTANCE, KIND_FUNCTION};
+	struct candidates c = {.n = 0};
+	const struct object *o;
+
+	for (size_t i = 0; i < ARRAY_SIZE(holders); i++)
+		if (!model_resolve(m, holders[i], text, scope_vpc, &o, NULL) && interface_of(m, o))
+			candidate_add(&c, interface_of(m, o));
+	return c;
+}
+
 int model_resolve(const struct model *m, enum kind_id kind, const char *text, const char *scope_vpc,
 		  const struct object **ret, struct err *e)
 {
 	const struct object *o = model_get(m, text);
 	struct candidates c = {.n = 0};
 
+	if (o && kind == KIND_NETWORK_INTERFACE && interface_of(m, o))
+		o = interface_of(m, o);
 	if (o && kind && o->kind->kind != kind)
 		return wrong_kind(o, kind, e);
 	if (o) {
@@ -194,6 +222,8 @@ int model_resolve(const struct model *m, enum kind_id kind, const char *text, co
 		c = find_qualified(m, kind, text);
 	if (!c.n)
 		c = find_prefix(m, kind, text);
+	if (!c.n && kind == KIND_NETWORK_INTERFACE)
+		c = find_attached(m, text, scope_vpc);
 	if (!c.n)
 		return not_found(m, kind, text, e);
 	if (c.n > 1)

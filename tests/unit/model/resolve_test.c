@@ -172,6 +172,31 @@ static void references_resolve_in_the_vpc_of_the_object(void **state)
 	txn_abort(t);
 }
 
+static void an_interface_goes_by_its_sandbox_too(void **state)
+{
+	struct txn *t = txn_begin(store);
+	const struct object *o, *eni;
+	const char *id, *named;
+	struct err e;
+
+	id = make(t, KIND_INSTANCE, "{'Name': 'db', 'SubnetId': 'shop/private'}");
+	eni = model_get(txn_model(t),
+			AS_CONST(instance, model_get(txn_model(t), id))->network_interface_id);
+	assert_int_equal(model_resolve(txn_model(t), KIND_NETWORK_INTERFACE, "db", NULL, &o, &e),
+			 0);
+	assert_ptr_equal(o, eni);
+	assert_int_equal(model_resolve(txn_model(t), KIND_NETWORK_INTERFACE, id, NULL, &o, &e), 0);
+	assert_ptr_equal(o, eni);
+	/* One of that name is meant first. */
+	named = make(t, KIND_NETWORK_INTERFACE, "{'Name': 'db', 'SubnetId': 'shop/private'}");
+	assert_int_equal(model_resolve(txn_model(t), KIND_NETWORK_INTERFACE, "db", NULL, &o, &e),
+			 0);
+	assert_string_equal(o->id, named);
+	assert_int_equal(model_resolve(txn_model(t), KIND_NETWORK_INTERFACE, "dbb", NULL, &o, &e),
+			 -ENOENT);
+	txn_abort(t);
+}
+
 static void new_name_is_seen_by_the_transaction_alone(void **state)
 {
 	struct txn *t = txn_begin(store);
@@ -203,6 +228,7 @@ int main(void)
 		CASE(prefix_of_several_is_ambiguous),
 		CASE(unknown_name_gets_a_suggestion),
 		CASE(references_resolve_in_the_vpc_of_the_object),
+		CASE(an_interface_goes_by_its_sandbox_too),
 		CASE(new_name_is_seen_by_the_transaction_alone),
 	};
 
