@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "model/suggest.h"
 
 const struct opt global_opts[] = {
 	{"output", 'o', OPT_VALUE, "FORMAT", "table, wide, json, json=.path, name or tsv",
@@ -156,7 +157,8 @@ static const struct opt report_opts[] = {
 };
 
 static const struct opt adopt_opts[] = {
-	{"adopt", 0, OPT_FLAG, NULL, "take objects of its names that belong to no lab into this one", NULL},
+	{"adopt", 0, OPT_FLAG, NULL,
+	 "take objects of its names that belong to no lab into this one", NULL},
 	{0},
 };
 
@@ -324,6 +326,18 @@ static int command_run(struct cli *c, int argc, char **argv)
 	return r;
 }
 
+static int unknown_verb(struct cli *c, const char *verb)
+{
+	struct suggestion s = {.wanted = verb};
+	char hint[SUGGEST_STRLEN];
+
+	for (const struct command *cmd = kind_commands; cmd->name; cmd++)
+		if (!cmd->only || cmd->only == c->kind->kind)
+			suggest(&s, cmd->name);
+	return cli_fail(c, EXIT_USAGE, "no verb %s for %s%s: see `vpcctl %s --help`", verb,
+			c->kind->plural, suggest_text(&s, hint), c->kind->name);
+}
+
 /* vpcctl <kind> [<verb>]: no verb lists. */
 static int kind_run(struct cli *c, int argc, char **argv)
 {
@@ -335,9 +349,23 @@ static int kind_run(struct cli *c, int argc, char **argv)
 	}
 	c->command = verb_find(c->kind, verb ? verb : "list");
 	if (!c->command)
-		return cli_fail(c, EXIT_USAGE, "no verb %s for %s: see `vpcctl %s --help`", verb,
-				c->kind->plural, c->kind->name);
+		return unknown_verb(c, verb);
 	return verb ? command_run(c, argc - 1, argv + 1) : command_run(c, argc, argv);
+}
+
+static int unknown_word(struct cli *c, const char *word)
+{
+	struct suggestion s = {.wanted = word};
+	char hint[SUGGEST_STRLEN];
+
+	for (const struct command *cmd = commands; cmd->name; cmd++)
+		suggest(&s, cmd->help ? cmd->name : NULL);
+	for (int k = KIND_NONE + 1; k < KIND_COUNT; k++) {
+		suggest(&s, kinds[k]->name);
+		suggest(&s, kinds[k]->plural);
+	}
+	return cli_fail(c, EXIT_USAGE, "no command or kind %s%s: see `vpcctl --help`", word,
+			suggest_text(&s, hint));
 }
 
 static int main_run(struct cli *c, int argc, char **argv)
@@ -362,7 +390,7 @@ static int main_run(struct cli *c, int argc, char **argv)
 	c->kind = kind_find(word);
 	if (c->kind)
 		return kind_run(c, c->args.n_pos, c->args.pos);
-	return cli_fail(c, EXIT_USAGE, "no command or kind %s: see `vpcctl --help`", word);
+	return unknown_word(c, word);
 }
 
 int main(int argc, char **argv)

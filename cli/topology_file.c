@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/buf.h"
+#include "model/topology.h"
 
 static const char *const default_names[] = {"vpcd.json", "vpcd.jsonc"};
 
@@ -46,7 +47,7 @@ static int source_read(struct cli *c, struct topology_file *t, const char *name)
 		return cli_fail(c, EXIT_USAGE, "%s: %s", name, strerror(errno));
 	if (stream_read(is_stdin ? stdin : f, &b)) {
 		buf_done(&b);
-		return cli_fail(c, EXIT_USAGE, "%s: cannot be read", name);
+		return cli_fail(c, EXIT_USAGE, "%s: cannot be read: %s", name, strerror(errno));
 	}
 	files = reallocarray(t->files, t->n + 1, sizeof(*files));
 	if (!files) {
@@ -133,6 +134,8 @@ static char *directory_of(const char *name)
 
 static int file_finish(struct cli *c, struct topology_file *t, int r)
 {
+	struct err e = {0};
+
 	if (!r && sources_merge(t))
 		r = EXIT_USAGE;
 	if (r)
@@ -140,6 +143,8 @@ static int file_finish(struct cli *c, struct topology_file *t, int r)
 	t->directory = directory_of(t->files[0].name);
 	if (!t->directory)
 		return cli_fail(c, EXIT_USAGE, "%s: no directory", t->files[0].name);
+	if (lab_name_check(topology_file_lab(c, t), &e))
+		return cli_fail(c, EXIT_USAGE, "%s", e.msg);
 	return 0;
 }
 

@@ -126,6 +126,9 @@ static char *copy_text(const char *text, size_t len, bool comments, long *ret_ba
 		return NULL;
 	memcpy(copy, text, len);
 	copy[len] = '\0';
+	/* RFC 8259, 8.1: editors write a byte order mark, and parsers may pass over it. */
+	if (comments && len >= 3 && !memcmp(copy, "\xef\xbb\xbf", 3))
+		memset(copy, ' ', 3);
 	if (comments)
 		*ret_bad = json_text_blank_comments(copy, len);
 	return copy;

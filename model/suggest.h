@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * "Did you mean": the nearest of some names by edit distance. Internal to model.
+ * "Did you mean": the nearest of some names by edit distance.
  */
 #ifndef VPCD_MODEL_SUGGEST_H
 #define VPCD_MODEL_SUGGEST_H

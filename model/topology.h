@@ -36,6 +36,11 @@ struct plan_steps {
 };
 void plan_steps_done(struct plan_steps *p);
 
+#define LAB_NAME_MAX 128 /* bytes */
+
+/* A lab's name is short, not empty, and has no control characters. */
+int lab_name_check(const char *name, struct err *e);
+
 /* Makes the transaction's objects of the lab match the text. lab_override (may be NULL) beats the
  * file's Lab, which beats lab_default. directory: where relative commands are looked up and what
  * WorkingDirectory becomes. adopt: objects of the file's kinds and names that belong to no lab

@@ -67,8 +67,7 @@ static void adopt_entries(struct load *l, enum kind_id kind)
 	}
 }
 
-/* The object that another comes and goes with; NULL: it stands alone. */
-static const char *owner_of(const struct model *m, const struct object *o)
+const char *object_owner(const struct model *m, const struct object *o)
 {
 	switch (o->kind->kind) {
 	case KIND_ROUTE_TABLE:
@@ -102,7 +101,7 @@ static void adopt_followers(struct load *l)
 		struct ids ids = {0};
 
 		model_for_each (o, m, following[k]) {
-			const char *id = o->lab ? NULL : owner_of(m, o);
+			const char *id = o->lab ? NULL : object_owner(m, o);
 			const struct object *owner = id ? model_get(m, id) : NULL;
 
 			if (owner && object_of_lab(owner, l->lab))

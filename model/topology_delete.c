@@ -189,6 +189,15 @@ static bool holds_back(const struct err *e)
 	       !strcmp(e->code, "InvalidNetworkInterface.InUse");
 }
 
+/* A rule that somebody added to a group of the lab goes with the group. */
+static bool goes_with_lab(const struct model *m, const struct object *o, const char *lab)
+{
+	const char *id = object_of_lab(o, lab) ? NULL : object_owner(m, o);
+	const struct object *owner = id ? model_get(m, id) : NULL;
+
+	return object_of_lab(o, lab) || (owner && object_of_lab(owner, lab));
+}
+
 static int free_from_referrers(struct txn *t, const char *lab, const char *id, struct err *e)
 {
 	struct ids ids = {0};
@@ -200,7 +209,7 @@ static int free_from_referrers(struct txn *t, const char *lab, const char *id, s
 
 		if (!o || object_came_along(o))
 			continue;
-		if (!object_of_lab(o, lab))
+		if (!goes_with_lab(txn_model(t), o, lab))
 			rc = err_set(e, -EBUSY, "DependencyViolation", "",
 				     "%s is used by %s %s (%s), which is not of lab %s", id,
 				     o->kind->name, o->id, o->name ? o->name : "unnamed", lab);

@@ -86,6 +86,8 @@ const struct object *entry_object(struct load *l, const struct entry *e, const c
 /* What belongs to no lab and is the file's by kind and name becomes the lab's, with what came along
  * with it (topology_adopt.c). */
 void topology_adopt(struct load *l);
+/* The object that another comes and goes with (a rule: its group); NULL: it stands alone. */
+const char *object_owner(const struct model *m, const struct object *o);
 /* An object of an entry's kind and name that belongs to no lab; NULL: none. */
 const struct object *unowned_namesake(const struct model *m, enum kind_id kind, const char *name);
 

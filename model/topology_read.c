@@ -527,6 +527,20 @@ static void read_document(struct load *l)
 	}
 }
 
+int lab_name_check(const char *name, struct err *e)
+{
+	size_t len = strlen(name);
+
+	if (!len || len > LAB_NAME_MAX)
+		return err_set(e, -EINVAL, "InvalidParameterValue", "Lab",
+			       "a lab's name has 1 to %d bytes, not %zu", LAB_NAME_MAX, len);
+	for (const char *p = name; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 127)
+			return err_set(e, -EINVAL, "InvalidParameterValue", "Lab",
+				       "a lab's name has no control characters");
+	return 0;
+}
+
 void topology_read(struct load *l, const char *lab_override, const char *lab_default)
 {
 	const struct json *lab;
@@ -545,9 +559,8 @@ void topology_read(struct load *l, const char *lab_override, const char *lab_def
 	lab = json_get(l->doc, "Lab");
 	if (lab && (!value_is_type(l, lab, JSON_STRING, "", "Lab")))
 		return;
-	if (lab && !*json_str(lab))
-		fault_format(l, "", "Lab", false, "InvalidParameterValue",
-			     "a lab's name is not empty");
+	if (lab_name_check(lab_override ? lab_override : lab ? json_str(lab) : "default", &e))
+		fault_add(l, "", "Lab", false, &e);
 	l->lab = strdup(lab_override  ? lab_override
 			: lab	      ? json_str(lab)
 			: lab_default ? lab_default

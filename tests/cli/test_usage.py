@@ -184,3 +184,31 @@ def test_the_clock_is_shown_and_advanced(vpcctl, daemon):
     assert json.loads(daemon.sent("POST")[0][3]) == {"AdvanceSeconds": 350}
     assert vpcctl("clock", "advance", "500ms", "-o", "json").json() == {"OffsetSeconds": 350}
     assert json.loads(daemon.sent("POST")[1][3]) == {"AdvanceSeconds": 0.5}
+
+
+@pytest.mark.parametrize("words,hint", [
+    (["upp"], "did you mean up?"), (["vcp"], "did you mean vpc?"), (["exprot"], "did you mean export?"),
+    (["vpc", "lst"], "did you mean list?"), (["sg", "alow"], "did you mean allow?"),
+    (["rtb", "add-rote"], "did you mean add-route?"), (["zzzzzz"], "no command or kind zzzzzz: see")])
+def test_unknown_words_get_a_suggestion(vpcctl, words, hint):
+    done = vpcctl(*words)
+    assert done.returncode == 2 and hint in done.stderr
+
+
+@pytest.mark.parametrize("content,fault", [
+    (b"", "x.json:1:1: MalformedJSON: unexpected end"), (b"\xff\xfe{}", "x.json:1:1: MalformedJSON"),
+    (b'{"Vpcs": {"\xff": {}}}', "x.json:1:12: MalformedJSON: invalid UTF-8"),
+    (b'{"Lab": "' + b"x" * 129 + b'"}', "1 to 128 bytes, not 129"),
+    (b'{"Lab": "a\\nb"}', "no control characters"), (None, "x.json: cannot be read: Is a directory")])
+def test_files_that_are_none(vpcctl, directory, content, fault):
+    path = directory + "/x.json"
+    os.mkdir(path) if content is None else open(path, "wb").write(content)
+    for verb in ("validate", "up", "diff", "test"):
+        done = vpcctl(verb, "-f", "x.json")
+        assert done.returncode == 2 and fault in done.stderr, (verb, done)
+
+
+def test_a_byte_order_mark_is_passed_over(vpcctl, directory):
+    open(directory + "/x.json", "wb").write(b'\xef\xbb\xbf{"Lab": "b"}')
+    done = vpcctl("validate", "-f", "x.json")
+    assert done.returncode == 0 and "lab b," in done.stdout

@@ -196,6 +196,49 @@ static void a_twin_of_what_belongs_to_no_lab_is_pointed_at(void **state)
 			    "another of its name belongs to no lab: see --adopt");
 }
 
+static void a_rule_made_by_hand_goes_with_its_group(void **state)
+{
+	struct lab *l = *state;
+	cleanup_json struct json *spec = NULL;
+	struct plan_steps steps;
+	struct txn *t;
+	struct err e;
+
+	assert_int_equal(load_for(l,
+				  "{'Vpcs': {'v': {'CidrBlock': '10.0.0.0/16',"
+				  " 'SecurityGroups': {'a': {}, 'b': {}}}}}",
+				  "lab", false),
+			 0);
+	t = txn_begin(l->s);
+	assert_int_equal(rule_parse("tcp 22 from a", &spec, &e), 0);
+	json_set_str(spec, "GroupId", named(l, KIND_SECURITY_GROUP, "b")->id);
+	assert_int_equal(txn_create(t, kinds[KIND_SECURITY_GROUP_RULE], spec, NULL, NULL, &e), 0);
+	commit(t);
+	assert_int_equal(count_of(l, KIND_SECURITY_GROUP_RULE, NULL), 1);
+	t = txn_begin(l->s);
+	if (topology_unload(t, "lab", &steps, &e))
+		fail_msg("%s", e.msg);
+	plan_steps_done(&steps);
+	commit(t);
+	assert_int_equal(total(l, NULL) + total(l, "lab"), 0);
+}
+
+static void a_labs_name_is_short_and_printable(void **state)
+{
+	struct lab *l = *state;
+	char name[LAB_NAME_MAX + 2];
+
+	memset(name, 'x', sizeof(name));
+	name[LAB_NAME_MAX] = 0;
+	assert_int_equal(load_for(l, "{}", name, false), 0);
+	name[LAB_NAME_MAX] = 'x';
+	name[LAB_NAME_MAX + 1] = 0;
+	assert_int_equal(load_for(l, "{}", name, false), -EINVAL);
+	assert_int_equal(load_for(l, "{}", "", false), -EINVAL);
+	assert_int_equal(load_for(l, "{}", "a\nb", false), -EINVAL);
+	assert_int_equal(load_for(l, "{}", "my lab", false), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +249,8 @@ int main(void)
 		LAB_TEST(another_labs_objects_are_never_adopted),
 		LAB_TEST(what_the_file_does_not_name_stays_outside),
 		LAB_TEST(a_conflict_with_what_belongs_to_no_lab_says_so),
+		LAB_TEST(a_rule_made_by_hand_goes_with_its_group),
+		LAB_TEST(a_labs_name_is_short_and_printable),
 		LAB_TEST(a_twin_of_what_belongs_to_no_lab_is_pointed_at),
 	};
 
