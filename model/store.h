@@ -60,8 +60,9 @@ void model_referrers(const struct model *m, const char *id, enum kind_id kind,
 		     void (*fn)(void *arg, const struct object *o), void *arg);
 
 /* Id, unique id prefix (4 characters of the random part or more), Name, or "vpc/name"; a network
- * interface also by its instance or function. kind KIND_NONE: any kind. scope_vpc (may be NULL): names within this VPC win. Errors: -ENOENT with the
- * kind's Invalid…NotFound code and a suggestion, -EEXIST "ambiguous" naming the candidates. */
+ * interface also by its instance or function. kind KIND_NONE: any kind. scope_vpc (may be NULL):
+ * names within this VPC win. Errors: -ENOENT with the kind's Invalid…NotFound code and a
+ * suggestion, -EEXIST "ambiguous" naming the candidates. */
 int model_resolve(const struct model *m, enum kind_id kind, const char *text, const char *scope_vpc,
 		  const struct object **ret, struct err *e);
 
