@@ -222,7 +222,7 @@ struct route_entry {
 
 /* ---- nats: HASH, number -> struct nat_entry ---- */
 
-enum nat_flags { NAT_AVAILABLE = 1, NAT_IS_PUBLIC = 2 };
+enum nat_flags { NAT_AVAILABLE = 1 };
 
 /* A private address in the gateway's subnet, and the elastic IP that stands for it where packets
  * leave by the VPC's internet gateway (zero: a private gateway). */

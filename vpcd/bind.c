@@ -103,8 +103,6 @@ static int put_nat(const struct bind *b, const struct item *it, struct err *e)
 		};
 	if (body->available)
 		v.flags |= NAT_AVAILABLE;
-	if (body->is_public)
-		v.flags |= NAT_IS_PUBLIC;
 	return rc ? rc : shadow_put(b->shadow, DP_NATS, &key, &v);
 }
 

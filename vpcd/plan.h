@@ -110,7 +110,7 @@ struct item_gateway {
 
 struct item_nat {
 	char vpc[SYMBOL_LEN], subnet[SYMBOL_LEN], gateway[SYMBOL_LEN];
-	bool available, is_public;
+	bool available;
 	uint32_t n_addresses;
 	struct item_nat_address {
 		struct ip private_address, public_address;

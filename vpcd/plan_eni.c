@@ -261,7 +261,6 @@ void plan_nat_gateway(struct plan_pass *pp, const struct object *o)
 	symbol_set(body.gateway, igw_id(m, vpc));
 	/* A pending one is made; its state follows once it is. */
 	body.available = nat->state && strcmp(nat->state, "failed");
-	body.is_public = nat->connectivity_type == NAT_PUBLIC;
 	nat_address(pp, &body, eni, &eni->private_ip_address, vpc);
 	for (size_t i = 0; i < eni->secondary_private_ip_addresses.n; i++)
 		nat_address(pp, &body, eni,

@@ -284,7 +284,7 @@ static void the_next_address_is_used_when_one_is_full(void **state)
 	struct addr_entry public = private;
 	struct nat_entry nat = {.vpc = 16,
 				.subnet = 3,
-				.flags = NAT_AVAILABLE | NAT_IS_PUBLIC,
+				.flags = NAT_AVAILABLE,
 				.gateway = IGW,
 				.ifindex = NAT_ENI,
 				.n_addresses = 2,

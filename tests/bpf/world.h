@@ -206,7 +206,7 @@ static inline void put_edges(struct world *w)
 	uint32_t number = NAT;
 	struct nat_entry nat = {.vpc = 16,
 				.subnet = 3,
-				.flags = NAT_AVAILABLE | NAT_IS_PUBLIC,
+				.flags = NAT_AVAILABLE,
 				.gateway = IGW,
 				.ifindex = NAT_ENI,
 				.n_addresses = 1,
