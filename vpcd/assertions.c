@@ -71,6 +71,27 @@ static int expect_read(struct assertion *a, const struct json *test, struct err 
 	return 0;
 }
 
+/* What a packet may pass has the name, whatever else (a middlebox's elastic IP) has it too. */
+static int via_resolve(const struct model *m, const char *name, const struct object **ret,
+		       struct err *e)
+{
+	static const enum kind_id passed[] = {
+		KIND_INSTANCE, KIND_NAT_GATEWAY, KIND_INTERNET_GATEWAY,
+		KIND_EGRESS_ONLY_INTERNET_GATEWAY, KIND_VPC_PEERING_CONNECTION};
+	const struct object *o, *found = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(passed); i++)
+		if (!model_resolve(m, passed[i], name, NULL, &o, NULL)) {
+			found = o;
+			n++;
+		}
+	if (n != 1)
+		return model_resolve(m, KIND_NONE, name, NULL, ret, e);
+	*ret = found;
+	return 0;
+}
+
 /* "SET:SERVICE", or "port" and "proto" beside "to". */
 static int service_read(const struct json *test, const char *text, size_t *ret_len,
 			struct trace_service *ret, struct err *e)
@@ -122,7 +143,7 @@ int assertion_read(const struct trace_env *env, const char *lab, const struct js
 	if (!rc)
 		rc = end_set_parse(env->model, env->plan, lab, to ? to : "", &a->receivers, e);
 	if (!rc && via)
-		rc = model_resolve(env->model, KIND_NONE, via, NULL, &a->via, e);
+		rc = via_resolve(env->model, via, &a->via, e);
 	if (rc)
 		assertion_done(a);
 	return rc;
