@@ -155,29 +155,44 @@ static __always_inline int send(struct __sk_buff *skb, struct walk *w, __u32 ifi
 	return action;
 }
 
-/* A packet of a live flow: what everything else is fast for. */
+/* What a NAT gateway does beside rewriting: it counts and remembers. flags: before this packet. */
+static __always_inline void nat_advance(struct walk *w, struct flow *f, __u32 flags,
+					int established)
+{
+	if (established)
+		nat_count(f->nat, NAT_ESTABLISHED);
+	if (!(flags & FLOW_CLOSING) && (f->flags & FLOW_CLOSING))
+		nat_port_closing(&w->key, f);
+}
+
+/* A packet of a live flow: what everything else is fast for. What it is rewritten to is read before
+ * anything else happens to the entry. */
 static __always_inline int forward(struct __sk_buff *skb, struct walk *w, struct flow *f)
 {
 	__u32 ifindex = f->output_ifindex, flags = f->flags, nat = f->nat;
+	const __u32 rewrites = flags & (FLOW_SNAT | FLOW_DNAT), plain = rewrites && is_plain(w);
+	struct headers4 to = {f->saddr.w[3], f->daddr.w[3], f->sport, f->dport};
 	__u8 dmac[6], mode = f->output;
 	__u16 mtu = f->mtu;
 	int established;
 
 	__builtin_memcpy(dmac, f->dmac, 6);
-	if (flags & (FLOW_SNAT | FLOW_DNAT))
+	if (rewrites && !plain)
 		tuple_of_flow(&w->at, f);
 	established = flow_advance(w, &w->key, f);
 	f->last_seen_ns = w->now;
 	__sync_fetch_and_add(&f->packets, 1);
 	__sync_fetch_and_add(&f->bytes, w->bytes);
-	if (nat && established)
-		nat_count(nat, NAT_ESTABLISHED);
-	if (nat && !(flags & FLOW_CLOSING) && (f->flags & FLOW_CLOSING))
-		nat_port_closing(&w->key, f);
+	if (nat)
+		nat_advance(w, f, flags, established);
 	if (w->is.fragment == FRAGMENT_FIRST)
 		fragment_remember(w);
 	set_macs(skb, dmac, flags & FLOW_ROUTED);
-	if (flags & (FLOW_SNAT | FLOW_DNAT))
+	if (plain && !rewrite_in_place(skb, w, to)) {
+		count_drop(w->key.ifindex, DROP_INTERNAL, w->bytes);
+		return TC_ACT_SHOT;
+	}
+	if (rewrites && !plain)
 		rewrite(skb, w, &w->at);
 	if (nat && (w->is.tcp_flags & TCP_SYN))
 		mss_clamp(skb, w, mtu);

@@ -76,29 +76,40 @@ static __always_inline __be16 sum_fold(__u64 sum)
 	return (__be16)sum;
 }
 
-/* TCP and UDP over IPv4 where they lie: one pass over the headers, and the sums by the differences
- * (RFC 1624). Where the checksum is left to the kernel its field holds the sum of the pseudo
- * header. 0: not so easy. */
+/* What of a tuple stands in IPv4 headers. */
+struct headers4 {
+	__be32 saddr, daddr;
+	__be16 sport, dport;
+};
+
+/* May the packet's headers be rewritten where they lie: TCP or UDP over IPv4, with its ports? */
+static __always_inline int is_plain(const struct walk *w)
+{
+	return w->is.direct && w->key.family == AF_INET && w->is.fragment != FRAGMENT_LATER &&
+	       (w->key.protocol == IPPROTO_TCP || w->key.protocol == IPPROTO_UDP);
+}
+
+/* One pass over the headers, and the sums by the differences (RFC 1624). Where the checksum is left
+ * to the kernel its field holds the sum of the pseudo header. Of a plain packet; 0: too short,
+ * which the parser has excluded. */
 static __always_inline int rewrite_in_place(struct __sk_buff *skb, const struct walk *w,
-					    const struct tuple *to)
+					    struct headers4 to)
 {
 	const int is_tcp = w->key.protocol == IPPROTO_TCP;
 	struct iphdr *ip = (void *)(long)skb->data + ETH_LEN;
 	__be16 *ports = (void *)(ip + 1), *check = is_tcp ? ports + 8 : ports + 3;
 	__u64 addresses, all;
 
-	if (!w->is.direct || w->key.family != AF_INET || w->is.fragment == FRAGMENT_LATER ||
-	    (!is_tcp && w->key.protocol != IPPROTO_UDP) ||
-	    (void *)(check + 1) > (void *)(long)skb->data_end)
+	if ((void *)(check + 1) > (void *)(long)skb->data_end)
 		return 0;
-	addresses = (__u64)(__u32)~w->key.saddr.w[3] + (__u32)~w->key.daddr.w[3] + to->saddr.w[3] +
-		    to->daddr.w[3];
-	all = addresses + (__u16)~w->key.sport + (__u16)~w->key.dport + to->sport + to->dport;
-	ip->saddr = to->saddr.w[3];
-	ip->daddr = to->daddr.w[3];
+	addresses =
+		(__u64)(__u32)~w->key.saddr.w[3] + (__u32)~w->key.daddr.w[3] + to.saddr + to.daddr;
+	all = addresses + (__u16)~w->key.sport + (__u16)~w->key.dport + to.sport + to.dport;
+	ip->saddr = to.saddr;
+	ip->daddr = to.daddr;
 	ip->check = (__be16)~sum_fold((__u16)~ip->check + addresses);
-	ports[0] = to->sport;
-	ports[1] = to->dport;
+	ports[0] = to.sport;
+	ports[1] = to.dport;
 	if (w->is.partial) {
 		*check = sum_fold(*check + addresses);
 	} else if (is_tcp || *check) {
@@ -111,9 +122,10 @@ static __always_inline int rewrite_in_place(struct __sk_buff *skb, const struct 
 
 static __noinline void rewrite(struct __sk_buff *skb, const struct walk *w, const struct tuple *to)
 {
+	const struct headers4 plain = {to->saddr.w[3], to->daddr.w[3], to->sport, to->dport};
 	const __u32 l4 = w->is.l4_offset;
 
-	if (rewrite_in_place(skb, w, to))
+	if (is_plain(w) && rewrite_in_place(skb, w, plain))
 		return;
 	if (w->key.family == AF_INET6) {
 		rewrite_address6(skb, w, OFFSET_IP6_SOURCE, &w->key.saddr, &to->saddr);

@@ -8,8 +8,8 @@
 
 Each at one live connection and, but for raw, at 500,000 (50,000 with --quick): flows of UDP that
 were opened before and are not used while the measured ones run. What a live connection takes of
-memory is counted over those. The program alone (ns a packet, by test runs): bench_policy's way, see
-build/tests/bpf/datapath_cost.
+memory is counted over those. Beside that the program alone (ns a packet, by test runs of bench_nat; in
+instructions: tests/kernel/run --instructions).
 """
 
 import dataclasses
@@ -187,6 +187,25 @@ def measures(context, subjects, suffix, pairs):
         subjects[s].client, subjects[s].address, 2 * seconds, 1))
 
 
+class Program:
+    """Figures of bench_nat, one run of it a round."""
+
+    def __init__(self, context):
+        self.runs, self.left = 4000 if context.quick else 40000, {}
+
+    def take(self, direction, subject):
+        if (direction, subject) not in self.left:
+            out = machine.run(*machine.pinned(machine.cpus()[1]),
+                              machine.BUILD / "tests" / "bench" / "bench_nat", self.runs).stdout
+            self.left = {(d, s): float(v) for d, s, v in map(str.split, out.splitlines())}
+        return self.left.pop((direction, subject))
+
+    def benches(self):
+        for direction in ("out", "back"):
+            yield Bench(f"nat/program/{direction}", "ns", ["flat", "elastic-ip", "nat"], "flat",
+                        functools.partial(self.take, direction), higher_is_better=False)
+
+
 def prepare(context):
     stack, many = context.stack, 50000 if context.quick else 500000
     conntrack_limit(stack, 4 * many)
@@ -203,4 +222,4 @@ def prepare(context):
     benches += measures(context, {"nft": full, "vpcd": full_nat}, str(many), [])
     benches.append(Bench("nat/memory", "bytes a connection", list(memory), "nft",
                          memory.__getitem__, higher_is_better=False))
-    return benches
+    return benches + list(Program(context).benches())
