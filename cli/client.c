@@ -287,6 +287,11 @@ static int report_unreachable(struct cli *c, const struct response *r)
 				"no daemon at %s: start one with `sudo vpcd` or `sudo systemctl "
 				"start vpcd`",
 				path);
+	if (error == ECONNRESET)
+		return cli_fail(c, EXIT_UNREACHABLE,
+				"the daemon at %s went away before it answered (%s): once it is "
+				"back, `vpcctl events` and `vpcctl diff` say what was done",
+				path, r->detail);
 	return cli_fail(c, EXIT_UNREACHABLE, "cannot reach the daemon at %s: %s (%s)", path,
 			strerror(error), r->detail);
 }

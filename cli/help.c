@@ -10,7 +10,7 @@ static void commands_print(const struct command *from, const struct command *to)
 {
 	for (const struct command *cmd = from; cmd < to && cmd->name; cmd++)
 		if (cmd->help)
-			printf("  %-12s %s\n", cmd->name, cmd->help);
+			printf("  %-15s %s\n", cmd->name, cmd->help);
 }
 
 void help_main(void)
@@ -122,7 +122,7 @@ void help_kind(const struct kind *k)
 	       k->help, k->plural, k->short_name ? ", " : "", k->short_name ? k->short_name : "");
 	for (const struct command *cmd = kind_commands; cmd->name; cmd++)
 		if (!cmd->only || cmd->only == k->kind)
-			printf("  %-12s %s\n", cmd->name, cmd->help);
+			printf("  %-15s %s\n", cmd->name, cmd->help);
 	printf("\nFields: vpcctl explain %s\nExample: vpcctl %s create %s\n", k->name, k->name,
 	       create_examples[k->kind]);
 }

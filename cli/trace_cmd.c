@@ -49,7 +49,7 @@ void trace_hop_put(const struct json *hop, struct buf *out)
 	if (get(hop, "Matched"))
 		buf_printf(out, "  %s", get(hop, "Matched"));
 	if (get(hop, "Target"))
-		buf_printf(out, " → %s", get(hop, "Target"));
+		buf_printf(out, " → %s", get(hop, "TargetName") ?: get(hop, "Target"));
 	put_groups(hop, out);
 	if (name || id)
 		buf_printf(out, name && id ? "  %s (%s)" : "  %s", name ? name : id, id);

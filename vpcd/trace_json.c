@@ -140,6 +140,16 @@ static const char *target_text(const struct context *c, const struct item_route 
 	}
 }
 
+/* What a target is called; NULL: nothing. An interface goes by the name of what has it. */
+static const char *target_name(const struct context *c, const char *id)
+{
+	const struct object *o = id ? model_get(c->env->model, id) : NULL;
+
+	if (o && o->kind->kind == KIND_NETWORK_INTERFACE && !o->name)
+		o = model_get(c->env->model, AS_CONST(network_interface, o)->attachment_id ?: "");
+	return o ? o->name : NULL;
+}
+
 static void put_route(const struct context *c, const struct trail_hop *h, struct json *out)
 {
 	const char *id = names_symbol(c->env->names, NAME_TABLE, h->number);
@@ -151,6 +161,7 @@ static void put_route(const struct context *c, const struct trail_hop *h, struct
 		return;
 	json_set_str(out, "Matched", cidr_format(&r->destination, text));
 	json_set_str(out, "Target", target_text(c, r));
+	json_set_str(out, "TargetName", target_name(c, target_text(c, r)));
 }
 
 static void put_hop(const struct context *c, const struct trail_hop *h, struct json *out)

@@ -212,3 +212,13 @@ def test_a_byte_order_mark_is_passed_over(vpcctl, directory):
     open(directory + "/x.json", "wb").write(b'\xef\xbb\xbf{"Lab": "b"}')
     done = vpcctl("validate", "-f", "x.json")
     assert done.returncode == 0 and "lab b," in done.stdout
+
+
+def test_a_daemon_that_goes_away_before_it_answers(vpcctl, daemon):
+    def go_away(query, body):
+        raise ConnectionAbortedError("killed")
+
+    daemon.routes["POST", "/v1/vpcs"] = go_away
+    done = vpcctl("vpc", "create", "--cidr-block", "10.0.0.0/16")
+    assert done.returncode == 4
+    assert "went away before it answered" in done.stderr and "vpcctl diff" in done.stderr

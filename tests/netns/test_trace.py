@@ -198,6 +198,7 @@ def test_a_middlebox_is_walked_through(net):
         t = trace(net, "a", "internet:80")
         names = [h.get("Name") for h in t["Forward"]["Hops"] if h["Kind"] == "network-interface"]
         assert names[:3] == ["a", "box", "box"]
+        assert "box" in [h.get("TargetName") for h in t["Forward"]["Hops"]]
         # it sends on a source that is not its own: the gateway has no public address for it
         assert t["Reason"] == "IGW_NO_PUBLIC_IP" and "Opens" not in t
     finally:

@@ -246,7 +246,10 @@ def test_a_peering_is_named_itself(net, family):
     for path in ("Forward", "Return"):
         route = next(h for h in t[path]["Hops"] if h["Kind"] == "route-table")
         hop = next(h for h in t[path]["Hops"] if h["Kind"] == "vpc-peering-connection")
-        assert route["Target"] == hop["Id"] == pcx and hop["Name"] == "left-right"
+        assert route["Target"] == hop["Id"] == pcx
+        assert route["TargetName"] == hop["Name"] == "left-right"
+    tree = net.ctl("trace", "caller", "db:7/udp", *([] if family == "-4" else [family])).stdout
+    assert " → left-right  t (rtb-" in tree
 
 
 def test_gateways_over_ipv6_are_named(net):
