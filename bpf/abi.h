@@ -294,16 +294,20 @@ struct nat_ports {	   /* sizes are powers of two, for the verifier's sake */
 
 /* ---- rules: bit-vector classifiers (Lucent bit vector) ----
  *
- * A classifier is a list of at most RULES_MAX rules; bit n stands for rule n. An address, a
- * (protocol, port) and, for groups, the peer's group set each give a bitmap of matching rules;
- * match = (addr | peer) & port. `group_rules` and `acl_rules` are mmapable arrays: ONE 8-byte store
- * switches both directions. Classifier 0 matches nothing (groups) or allows all (ACLs).
+ * A classifier is a list of at most RULES_MAX rules of one family (EC2 allows an interface 1,000 of
+ * each direction and family); bit n stands for rule n. A pair's number stands for two: that of
+ * IPv4 and that of IPv6, CLASSIFIER_ID; one without rules is not there. An address, a (protocol,
+ * port) and, for groups, the peer's group set each give a bitmap of matching rules; match = (addr |
+ * peer) & port. `group_rules` and `acl_rules` are mmapable arrays: ONE 8-byte store switches both
+ * directions. Classifier 0 matches nothing (groups) or allows all (ACLs).
  */
 #define RULES_MAX   1024
 #define RULES_WORDS (RULES_MAX / 64)
 
+#define CLASSIFIER_ID(number, is_ipv6) ((number) << 1 | !!(is_ipv6))
+
 struct rules_pair {
-	__u32 in, out; /* classifier ids */
+	__u32 in, out; /* numbers of classifiers */
 };
 
 struct rules_bitmap {
@@ -312,7 +316,7 @@ struct rules_bitmap {
 
 /* classifiers: HASH, id -> struct classifier */
 struct classifier {
-	__u32 words;		  /* words of the bitmaps in use */
+	__u32 rules;		  /* bits of the bitmaps in use */
 	__u32 hits;		  /* its rule n counts in rule_hits[hits + n]; 0: not counted */
 	struct rules_bitmap deny; /* ACLs: rules whose action is deny */
 	struct rules_bitmap untracked; /* groups: rules open to 0.0.0.0/0 (::/0) that alone would

@@ -35,7 +35,7 @@ static void set_sizes(struct eni_bpf *s, uint32_t enis, uint32_t flows)
 		{s->maps.nats, enis / 8 + 64},
 		{s->maps.group_rules, enis + 64},
 		{s->maps.acl_rules, enis + 64},
-		{s->maps.classifiers, 2 * enis + 256},
+		{s->maps.classifiers, 4 * enis + 512},
 		/* Tries take memory by the entry: dozens of sets of 1,000 rules fit. */
 		{s->maps.rule_addresses, 64 * enis + 65536},
 		{s->maps.rule_ports, 64 * enis + 524288},

@@ -16,7 +16,8 @@ struct quotas {
 	unsigned addresses_per_interface; /* of each family: 50 */
 };
 
-/* Rules of a direction, of both families and all groups, that one interface can have. */
+/* Rules of a direction and family that the groups of one interface can have together (VPC User
+ * Guide, Amazon VPC quotas). */
 #define RULES_PER_INTERFACE 1000
 
 /* "routes-per-table=100". InvalidParameterValue names the quotas there are, or the range. */

@@ -45,7 +45,8 @@ struct apply {
 	uint64_t started; /* of this pass; 0: none under way */
 	unsigned rest;	  /* slices of collection to leave out */
 	bool paths_changed, groups_changed, dns_changed, sweep;
-	bool deleted; /* an object or entry was: numbers and counts may be free */
+	bool sets_failed; /* rules of a group set could not be put, since the daemon started */
+	bool deleted;	  /* an object or entry was: numbers and counts may be free */
 	struct apply_stats stats;
 };
 
@@ -182,6 +183,66 @@ static void nats_settle(struct apply *a)
 	}
 }
 
+/* ---- interfaces of a group set ---- */
+
+struct set_members {
+	const struct apply *a;
+	const char *set;
+	char (*ids)[SYMBOL_LEN]; /* a status change replaces the object, so they are listed first */
+	size_t n, cap;
+};
+
+static void member_add(void *arg, const struct object *o)
+{
+	struct set_members *m = arg;
+	const struct item *it = plan_get(m->a->plan, ITEM_ENI, o->id);
+
+	if (!it || !it->body || strcmp(((const struct item_eni *)it->body)->groups, m->set))
+		return;
+	if (m->n == m->cap) {
+		m->cap = m->cap ? 2 * m->cap : 16;
+		m->ids = reallocarray(m->ids, m->cap, sizeof(*m->ids));
+		if (!m->ids)
+			abort();
+	}
+	symbol_set(m->ids[m->n++], o->id);
+}
+
+/* Says on an interface that stands how it is, if it says otherwise. */
+static void interface_state(struct apply *a, const char *id, const char *state, const char *reason)
+{
+	const struct object *o = model_get(store_model(a->cfg.store), id);
+	const char *status = o ? AS_CONST(network_interface, o)->status : NULL;
+
+	if (status && links_up(a->links, id) && strcmp(status, state))
+		set_status(a, id, "Status", "StatusReason", state, reason);
+}
+
+/* Whose rules they are says that they are not there, or are there again. */
+static void report_groups(struct apply *a, const struct item *it, const char *reason)
+{
+	struct set_members m = {.a = a, .set = it->key};
+
+	a->sets_failed = a->sets_failed || reason;
+	if (!a->sets_failed)
+		return;
+	model_referrers(store_model(a->cfg.store), ((const struct item_rules *)it->body)->groups[0],
+			KIND_NETWORK_INTERFACE, member_add, &m);
+	for (size_t i = 0; i < m.n; i++)
+		interface_state(a, m.ids[i], reason ? "failed" : "in-use", reason);
+	free(m.ids);
+}
+
+/* It may have left the groups whose rules are not there. */
+static void report_interface(struct apply *a, const struct item *it)
+{
+	const struct item *set =
+		plan_get(a->plan, ITEM_GROUPS, ((const struct item_eni *)it->body)->groups);
+
+	if (a->sets_failed && !(set && plan_has_failed(set)))
+		interface_state(a, it->key, "in-use", NULL);
+}
+
 static void report_failure(struct apply *a, const struct item *it, const struct err *e)
 {
 	const struct object *o = model_get(store_model(a->cfg.store), plan_owner(it));
@@ -192,6 +253,10 @@ static void report_failure(struct apply *a, const struct item *it, const struct 
 	a->stats.failures++;
 	log_error("apply failed", "item", item_type_name(it->type), "key", it->key, "error",
 		  e->msg);
+	if (it->type == ITEM_GROUPS && it->body) {
+		report_groups(a, it, e->msg);
+		return;
+	}
 	if (!o || e->rc == -ENOLINK) /* the attachment itself has said why */
 		return;
 	if (o->kind->kind == KIND_NETWORK_INTERFACE) {
@@ -212,6 +277,10 @@ static void report_success(struct apply *a, const struct item *it)
 
 	if (it->type == ITEM_NAT && o && strcmp(AS_CONST(nat_gateway, o)->state, "available"))
 		nat_status(a, it->key, "available", NULL);
+	if (it->type == ITEM_GROUPS)
+		report_groups(a, it, NULL);
+	if (it->type == ITEM_ENI && o && o->kind->kind == KIND_NETWORK_INTERFACE)
+		report_interface(a, it);
 	if (it->type != ITEM_ATTACHMENT)
 		return;
 	if (o && o->kind->kind == KIND_NETWORK_INTERFACE)

@@ -12,6 +12,7 @@
 #include <utlist.h>
 #include <xxhash.h>
 
+#include "lib/buf.h"
 #include "lib/cleanup.h"
 #include "vpcd/apply_rules.h"
 #include "vpcd/hits.h"
@@ -19,16 +20,22 @@
 
 #define GRACE_NS 1000000000ull /* a program runs for microseconds */
 
+/* The rules of one family: a classifier of the data plane. */
+struct cls_part {
+	size_t n;
+	struct item_rule *rules; /* for peers and hits; owned */
+	uint32_t bits, hits;	 /* as in struct classifier; its `rules` */
+	bool has_peers;
+};
+
+/* A rule list: one number, and a classifier for each family that it has rules of. */
 struct cls {
 	char symbol[SYMBOL_LEN]; /* content hash */
 	uint32_t number;
 	unsigned refs;
-	uint64_t free_at;     /* 0: in use */
-	uint64_t epoch;	      /* of the audit after which it was last written */
-	uint32_t words, hits; /* as in struct classifier */
-	size_t n;
-	struct item_rule *rules; /* for peers and hits; owned */
-	bool has_peers;
+	uint64_t free_at; /* 0: in use */
+	uint64_t epoch;	  /* of the audit after which it was last written */
+	struct cls_part parts[2];
 	UT_hash_handle hh;
 };
 
@@ -77,7 +84,8 @@ void rulesets_audit(struct rulesets *r)
 static void cls_free(struct rulesets *r, struct cls *c)
 {
 	HASH_DEL(r->classifiers, c);
-	free(c->rules);
+	for (int v6 = 0; v6 < 2; v6++)
+		free(c->parts[v6].rules);
 	free(c);
 }
 
@@ -108,6 +116,12 @@ static uint64_t now(void)
 
 /* ---- peers: which group sets does a classifier's group rule match? ---- */
 
+static bool part_refers(const struct cls_part *p, const struct set *s, struct rules_bitmap *ret)
+{
+	return p->has_peers &&
+	       rules_peer_bitmap(p->rules, p->n, (const char(*)[SYMBOL_LEN])s->groups, ret);
+}
+
 static int put_peers(struct rulesets *r, struct cls *c, struct err *e)
 {
 	char item[SYMBOL_LEN + 16];
@@ -115,17 +129,18 @@ static int put_peers(struct rulesets *r, struct cls *c, struct err *e)
 	struct set *s, *tmp;
 	int rc = 0;
 
-	if (!c->has_peers)
+	if (!c->parts[0].has_peers && !c->parts[1].has_peers)
 		return 0;
 	snprintf(item, sizeof(item), "peers %s", c->symbol);
 	shadow_begin(r->shadow, item);
 	HASH_ITER (hh, r->sets, s, tmp) {
-		struct rule_peer_key key = {.classifier = c->number, .groups = s->number};
+		for (uint32_t v6 = 0; v6 < 2 && !s->acl && !rc; v6++) {
+			struct rule_peer_key key = {.classifier = CLASSIFIER_ID(c->number, v6),
+						    .groups = s->number};
 
-		if (!s->acl && !rc &&
-		    rules_peer_bitmap(c->rules, c->n, (const char(*)[SYMBOL_LEN])s->groups,
-				      &bitmap))
-			rc = shadow_put(r->shadow, DP_RULE_PEERS, &key, &bitmap);
+			if (part_refers(&c->parts[v6], s, &bitmap))
+				rc = shadow_put(r->shadow, DP_RULE_PEERS, &key, &bitmap);
+		}
 	}
 	if (rc)
 		err_sys(e, rc, "peers of classifier %u", c->number);
@@ -143,9 +158,7 @@ static int put_peers_of(struct rulesets *r, const struct set *s, struct err *e)
 	HASH_ITER (hh, r->classifiers, c, tmp) {
 		int rc = 0;
 
-		if (c->has_peers &&
-		    rules_peer_bitmap(c->rules, c->n, (const char(*)[SYMBOL_LEN])s->groups,
-				      &bitmap))
+		if (part_refers(&c->parts[0], s, &bitmap) || part_refers(&c->parts[1], s, &bitmap))
 			rc = put_peers(r, c, e);
 		if (rc)
 			return rc;
@@ -154,6 +167,16 @@ static int put_peers_of(struct rulesets *r, const struct set *s, struct err *e)
 }
 
 /* ---- classifiers ---- */
+
+/* What it counted, to the rules' totals. */
+static void cls_fold(struct rulesets *r, const struct cls *c)
+{
+	for (int v6 = 0; v6 < 2; v6++) {
+		const struct cls_part *p = &c->parts[v6];
+
+		hits_fold(r->hits, p->hits, p->rules, p->n, NULL);
+	}
+}
 
 static void cls_symbol(const struct item_rule *rules, size_t n, const struct rules_open *reverse,
 		       char *ret)
@@ -171,54 +194,66 @@ static void cls_symbol(const struct item_rule *rules, size_t n, const struct rul
 }
 
 /* An earlier daemon's classifier keeps its counters. */
-static void cls_take_hits(struct rulesets *r, struct cls *c, uint32_t words)
+static void part_take_hits(struct rulesets *r, struct cls_part *p, uint32_t id, uint32_t bits)
 {
 	struct classifier there;
 
-	if (shadow_get(r->shadow, DP_CLASSIFIERS, &c->number, &there) && there.words == words &&
-	    there.hits)
-		c->hits = there.hits;
+	p->bits = bits;
+	if (shadow_get(r->shadow, DP_CLASSIFIERS, &id, &there) && there.rules == bits && there.hits)
+		p->hits = there.hits;
 	else
-		c->hits = hits_take(r->hits, words);
-	c->words = words;
+		p->hits = hits_take(r->hits, bits);
 }
 
-static int cls_write(struct rulesets *r, const struct cls *c, struct classifier_tables *t,
-		     struct err *e)
+/* Puts what the kernel needs of it. */
+static int part_put(struct rulesets *r, struct cls_part *p, uint32_t id,
+		    const struct rules_open *reverse)
 {
-	char item[SYMBOL_LEN + 16];
-	int rc = 0;
+	cleanup(classifier_tables_done) struct classifier_tables t = {0};
+	int rc = rules_compile(p->rules, p->n, reverse, &t);
 
-	snprintf(item, sizeof(item), "classifier %s", c->symbol);
-	shadow_begin(r->shadow, item);
-	for (size_t i = 0; i < t->n_addresses && !rc; i++) {
-		t->addresses[i].classifier = c->number;
-		rc = shadow_put(r->shadow, DP_RULE_ADDRESSES, &t->addresses[i],
-				&t->address_bitmaps[i]);
-	}
-	for (size_t i = 0; i < t->n_ports && !rc; i++) {
-		t->ports[i].classifier = c->number;
-		rc = shadow_put(r->shadow, DP_RULE_PORTS, &t->ports[i], &t->port_bitmaps[i]);
-	}
-	if (!rc)
-		rc = shadow_put(r->shadow, DP_CLASSIFIERS, &c->number, &t->info);
 	if (rc)
-		return err_sys(e, rc, "classifier %u", c->number);
-	return shadow_commit(r->shadow, NULL, e);
+		return rc;
+	if (!p->hits)
+		part_take_hits(r, p, id, t.info.rules);
+	t.info.hits = p->hits;
+	for (size_t i = 0; i < t.n_addresses && !rc; i++) {
+		t.addresses[i].classifier = id;
+		rc = shadow_put(r->shadow, DP_RULE_ADDRESSES, &t.addresses[i],
+				&t.address_bitmaps[i]);
+	}
+	for (size_t i = 0; i < t.n_ports && !rc; i++) {
+		t.ports[i].classifier = id;
+		rc = shadow_put(r->shadow, DP_RULE_PORTS, &t.ports[i], &t.port_bitmaps[i]);
+	}
+	return rc ? rc : shadow_put(r->shadow, DP_CLASSIFIERS, &id, &t.info);
 }
 
 static void cls_destroy(struct rulesets *r, struct cls *c)
 {
 	char item[SYMBOL_LEN + 16];
 
-	hits_fold(r->hits, c->hits, c->rules, c->n, NULL);
+	cls_fold(r, c);
 	snprintf(item, sizeof(item), "peers %s", c->symbol);
 	shadow_remove(r->shadow, item, NULL);
 	snprintf(item, sizeof(item), "classifier %s", c->symbol);
 	shadow_remove(r->shadow, item, NULL);
-	hits_release(r->hits, c->hits, c->words);
+	for (int v6 = 0; v6 < 2; v6++)
+		hits_release(r->hits, c->parts[v6].hits, c->parts[v6].bits);
 	names_release(r->names, NAME_CLASSIFIER, c->symbol);
 	cls_free(r, c);
+}
+
+static int part_make(struct cls_part *p, const struct item_rule *rules, size_t n, bool v6)
+{
+	p->n = rules_of_family(rules, n, v6, NULL);
+	p->rules = calloc(p->n ? p->n : 1, sizeof(*rules));
+	if (!p->rules)
+		return -ENOMEM;
+	rules_of_family(rules, n, v6, p->rules);
+	for (size_t i = 0; i < p->n; i++)
+		p->has_peers = p->has_peers || p->rules[i].group[0];
+	return 0;
 }
 
 static int cls_make(struct rulesets *r, const char *symbol, const struct item_rule *rules, size_t n,
@@ -230,14 +265,10 @@ static int cls_make(struct rulesets *r, const char *symbol, const struct item_ru
 		return err_sys(e, -ENOMEM, "classifier");
 	symbol_set(c->symbol, symbol);
 	HASH_ADD_STR(r->classifiers, symbol, c);
-	c->rules = calloc(n ? n : 1, sizeof(*rules));
-	if (!c->rules)
-		return err_sys(e, -ENOMEM, "classifier");
-	memcpy(c->rules, rules, n * sizeof(*rules));
-	c->n = n;
-	for (size_t i = 0; i < n; i++)
-		c->has_peers = c->has_peers || rules[i].group[0];
 	*ret = c;
+	for (int v6 = 0; v6 < 2; v6++)
+		if (part_make(&c->parts[v6], rules, n, v6))
+			return err_sys(e, -ENOMEM, "classifier");
 	return names_get(r->names, NAME_CLASSIFIER, c->symbol, &c->number, e);
 }
 
@@ -245,15 +276,17 @@ static int cls_make(struct rulesets *r, const char *symbol, const struct item_ru
 static int cls_put(struct rulesets *r, struct cls *c, const struct rules_open *reverse,
 		   struct err *e)
 {
-	cleanup(classifier_tables_done) struct classifier_tables t = {0};
-	int rc = rules_compile(c->rules, c->n, reverse, &t);
+	char item[SYMBOL_LEN + 16];
+	int rc = 0;
 
+	snprintf(item, sizeof(item), "classifier %s", c->symbol);
+	shadow_begin(r->shadow, item);
+	for (uint32_t v6 = 0; v6 < 2 && !rc; v6++)
+		if (c->parts[v6].n)
+			rc = part_put(r, &c->parts[v6], CLASSIFIER_ID(c->number, v6), reverse);
 	if (rc)
-		return err_sys(e, rc, "compile %zu rules", c->n);
-	if (!c->hits)
-		cls_take_hits(r, c, t.info.words);
-	t.info.hits = c->hits;
-	rc = cls_write(r, c, &t, e);
+		return err_sys(e, rc, "classifier %u", c->number);
+	rc = shadow_commit(r->shadow, NULL, e);
 	if (!rc)
 		rc = put_peers(r, c, e);
 	if (!rc)
@@ -292,7 +325,7 @@ static void cls_unref(struct rulesets *r, struct cls *c)
 	if (!c || --c->refs)
 		return;
 	c->free_at = now() + GRACE_NS;
-	hits_fold(r->hits, c->hits, c->rules, c->n, NULL);
+	cls_fold(r, c);
 }
 
 bool rulesets_collect(struct rulesets *r, uint64_t now_ns)
@@ -369,6 +402,46 @@ static void set_switch(struct rulesets *r, const struct set *s, struct rules_pai
 		dataplane_set_group_rules(r->dp, s->number, pair);
 }
 
+/* The rule that stands for most: a prefix list counts with its entries. */
+static const char *largest_rule(const struct item_rule *rules, size_t n, size_t *ret_size)
+{
+	const char *largest = "";
+
+	*ret_size = 0;
+	for (size_t i = 0, size = 0; i < n; i++) { /* those of one rule stand together */
+		size = i && !strcmp(rules[i].id, rules[i - 1].id) ? size + 1 : 1;
+		if (size > *ret_size) {
+			*ret_size = size;
+			largest = rules[i].id;
+		}
+	}
+	return largest;
+}
+
+/* The model keeps the quotas, so that this is met by those who lowered them, with objects that are
+ * older. */
+static int size_check(const struct item_rules *body, const struct item_rule *rules, size_t n,
+		      const char *direction, struct err *e)
+{
+	cleanup_buf struct buf groups = {0};
+	size_t counts[2], size;
+	const char *rule;
+
+	for (int v6 = 0; v6 < 2; v6++)
+		counts[v6] = rules_of_family(rules, n, v6, NULL);
+	if (counts[0] <= RULES_MAX && counts[1] <= RULES_MAX)
+		return 0;
+	for (int i = 0; i < GROUPS_PER_INTERFACE && body->groups[i][0]; i++)
+		buf_printf(&groups, "%s%s", i ? ", " : "", body->groups[i]);
+	rule = largest_rule(rules, n, &size);
+	return err_set(
+		e, -E2BIG, "RulesPerSecurityGroupLimitExceeded", "",
+		"%s: %zu IPv4 and %zu IPv6 %s rules, of which %s is %zu: an interface has at "
+		"most %u of a family and direction; until then the rules before hold, or "
+		"none where there were none",
+		buf_str(&groups), counts[0], counts[1], direction, rule, size, RULES_MAX);
+}
+
 int rulesets_put(struct rulesets *r, const struct item *it, bool *ret_changed, struct err *e)
 {
 	const struct item_rules *body = it->body;
@@ -382,11 +455,11 @@ int rulesets_put(struct rulesets *r, const struct item *it, bool *ret_changed, s
 	struct rules_pair old, pair;
 	int rc;
 
-	if (body->n_in > RULES_MAX || body->n_out > RULES_MAX)
-		return err_set(e, -E2BIG, "RulesPerSecurityGroupLimitExceeded", "",
-			       "%u ingress and %u egress rules, with prefix lists' entries: more "
-			       "than %u of a direction",
-			       body->n_in, body->n_out, RULES_MAX);
+	rc = size_check(body, in, body->n_in, "ingress", e);
+	if (!rc)
+		rc = size_check(body, out, body->n_out, "egress", e);
+	if (rc)
+		return rc;
 	rc = s ? 0 : set_make(r, it, &s, e);
 	if (rc)
 		return rc;
@@ -436,8 +509,9 @@ int rulesets_hits_read(struct rulesets *r, struct err *e)
 
 	hits_live_begin(r->hits);
 	HASH_ITER (hh, r->classifiers, c, tmp) {
-		if (!rc)
-			rc = hits_live_add(r->hits, c->hits, c->rules, c->n, e);
+		for (int v6 = 0; v6 < 2 && !rc; v6++)
+			rc = hits_live_add(r->hits, c->parts[v6].hits, c->parts[v6].rules,
+					   c->parts[v6].n, e);
 	}
 	return rc;
 }

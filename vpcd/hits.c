@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * See hits.h. Counters are handed out in blocks of 64, one for each word of a classifier's bitmaps,
- * so that a classifier in the kernel says which are its own.
+ * See hits.h. A classifier's counters stand in a row, one a rule, and a classifier in the kernel
+ * says which are its own.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +9,6 @@
 
 #include "lib/cleanup.h"
 #include "vpcd/hits.h"
-
-#define BLOCK 64u
 
 struct total {
 	struct name_key key; /* the rule's id */
@@ -22,8 +20,8 @@ struct total {
 struct hits {
 	struct dataplane *dp;
 	struct total *totals;
-	uint32_t n_blocks;
-	bool *taken; /* by block; the first one holds RULE_HITS_FIRST and is never handed out */
+	uint32_t n;
+	bool *taken; /* by counter; those before RULE_HITS_FIRST are never handed out */
 };
 
 static void key_set(struct name_key *key, const char *rule)
@@ -32,9 +30,9 @@ static void key_set(struct name_key *key, const char *rule)
 	memcpy(key->name, rule, strnlen(rule, sizeof(key->name) - 1));
 }
 
-static void blocks_set(struct hits *h, uint32_t first, uint32_t words, bool taken)
+static void counters_set(struct hits *h, uint32_t first, uint32_t n, bool taken)
 {
-	for (uint32_t i = first / BLOCK; i < first / BLOCK + words && i < h->n_blocks; i++)
+	for (uint32_t i = first; i - first < n && i < h->n; i++)
 		h->taken[i] = taken;
 }
 
@@ -43,7 +41,7 @@ static int load_classifier(void *arg, const void *key, const void *value)
 	const struct classifier *c = value;
 
 	if (c->hits)
-		blocks_set(arg, c->hits, c->words, true);
+		counters_set(arg, c->hits, c->rules, true);
 	return 0;
 }
 
@@ -76,13 +74,13 @@ int hits_open(struct dataplane *dp, struct hits **ret, struct err *e)
 	if (!h)
 		return err_sys(e, -ENOMEM, "rule hits");
 	h->dp = dp;
-	h->n_blocks = dataplane_rule_hits_size(dp) / BLOCK;
-	h->taken = calloc(h->n_blocks ? h->n_blocks : 1, sizeof(*h->taken));
+	h->n = dataplane_rule_hits_size(dp);
+	h->taken = calloc(h->n ? h->n : 1, sizeof(*h->taken));
 	if (!h->taken) {
 		hits_free(h);
 		return err_sys(e, -ENOMEM, "rule hits");
 	}
-	blocks_set(h, 0, 1, true);
+	counters_set(h, 0, RULE_HITS_FIRST, true);
 	rc = dataplane_dump(dp, DP_CLASSIFIERS, load_classifier, h, e);
 	if (!rc)
 		rc = dataplane_dump(dp, DP_RULE_TOTALS, load_total, h, e);
@@ -108,28 +106,28 @@ void hits_free(struct hits *h)
 	free(h);
 }
 
-uint32_t hits_take(struct hits *h, uint32_t words)
+uint32_t hits_take(struct hits *h, uint32_t n)
 {
 	uint32_t run = 0;
 
-	for (uint32_t i = 0; words && i < h->n_blocks; i++) {
-		uint32_t first = (i + 1 - words) * BLOCK;
+	for (uint32_t i = 0; n && i < h->n; i++) {
+		uint32_t first = i + 1 - n;
 
 		run = h->taken[i] ? 0 : run + 1;
-		if (run < words)
+		if (run < n)
 			continue;
-		if (dataplane_rule_hits_clear(h->dp, first, words * BLOCK, NULL))
+		if (dataplane_rule_hits_clear(h->dp, first, n, NULL))
 			return 0;
-		blocks_set(h, first, words, true);
+		counters_set(h, first, n, true);
 		return first;
 	}
 	return 0;
 }
 
-void hits_release(struct hits *h, uint32_t first, uint32_t words)
+void hits_release(struct hits *h, uint32_t first, uint32_t n)
 {
 	if (first)
-		blocks_set(h, first, words, false);
+		counters_set(h, first, n, false);
 }
 
 static struct total *total_find(const struct hits *h, const char *rule)

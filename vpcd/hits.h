@@ -16,11 +16,11 @@ struct hits;
 int hits_open(struct dataplane *dp, struct hits **ret, struct err *e);
 void hits_free(struct hits *h); /* NULL ok */
 
-/* Zeroed counters for a classifier of `words` words of bitmap: the index of the first, or 0: none
- * left, and its rules are not counted. */
-uint32_t hits_take(struct hits *h, uint32_t words);
+/* Zeroed counters for a classifier of n rules: the index of the first, or 0: none left, and its
+ * rules are not counted. */
+uint32_t hits_take(struct hits *h, uint32_t n);
 /* Counters that hits_take, or an earlier daemon's, gave. first 0: nothing. */
-void hits_release(struct hits *h, uint32_t first, uint32_t words);
+void hits_release(struct hits *h, uint32_t first, uint32_t n);
 
 /* Adds what the counters say to the totals of rules[0..n) and sets them back. */
 int hits_fold(struct hits *h, uint32_t first, const struct item_rule *rules, size_t n,

@@ -443,3 +443,8 @@ size_t plan_failed(const struct plan *p)
 {
 	return p->failed;
 }
+
+bool plan_has_failed(const struct item *it)
+{
+	return ((const struct entry *)it)->queue == QUEUE_FAILED;
+}

@@ -244,6 +244,7 @@ void plan_ack(struct plan *p, const struct item *it, bool failed);
 /* Failed items become dirty again; with all, every item does (audit). */
 void plan_retry(struct plan *p, bool all);
 size_t plan_failed(const struct plan *p);
+bool plan_has_failed(const struct item *it); /* it was set aside */
 
 const char *item_type_name(enum item_type t);
 

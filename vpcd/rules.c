@@ -178,6 +178,33 @@ static bool by_group(const struct item_rule *r)
 	return r->group[0] != 0;
 }
 
+static bool concerns(const struct item_rule *r, bool v6)
+{
+	return by_group(r) || (r->cidr.ip.family == AF_INET6) == v6;
+}
+
+size_t rules_of_family(const struct item_rule *rules, size_t n, bool v6, struct item_rule *ret)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!concerns(&rules[i], v6))
+			continue;
+		if (ret)
+			ret[kept] = rules[i];
+		kept++;
+	}
+	return kept;
+}
+
+const struct item_rule *rules_at(const struct item_rule *rules, size_t n, bool v6, uint32_t bit)
+{
+	for (size_t i = 0; i < n; i++)
+		if (concerns(&rules[i], v6) && !bit--)
+			return &rules[i];
+	return NULL;
+}
+
 struct address_part {
 	struct cidr cidr;
 	uint32_t rule;
@@ -309,7 +336,7 @@ int rules_compile(const struct item_rule *rules, size_t n, const struct rules_op
 		return -ENOMEM;
 	memcpy(all, rules, n * sizeof(*all));
 	n = add_halves(all, n, reverse);
-	ret->info.words = (uint32_t)((n + 63) / 64);
+	ret->info.rules = (uint32_t)n;
 	for (size_t i = 0; i < n; i++) {
 		if (all[i].deny)
 			bit_set(&ret->info.deny, i);

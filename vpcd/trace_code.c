@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "vpcd/rules.h"
 #include "vpcd/trace.h"
 
 /* Reasons that have no counterpart there (a frame that no instance could send, a full table) have
@@ -62,6 +63,14 @@ static const struct item_rule *rules_of(const struct item_rules *body, bool egre
 	return body->rules + (egress ? body->n_in : 0);
 }
 
+/* No IPv6 packet has IPv4-mapped addresses. */
+static bool is_ipv6(const struct ip128 *a)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	return memcmp(a->b, mapped, sizeof(mapped)) != 0;
+}
+
 const struct item_rule *trace_hop_rule(const struct trace_env *env, const struct trail_hop *h)
 {
 	const struct item *it = trace_hop_rules(env, h);
@@ -71,7 +80,7 @@ const struct item_rule *trace_hop_rule(const struct trace_env *env, const struct
 	if (!it)
 		return NULL;
 	rules = rules_of(it->body, h->egress, &n);
-	return h->rule < n ? &rules[h->rule] : NULL;
+	return rules_at(rules, n, is_ipv6(&h->saddr), h->rule);
 }
 
 /* ---- security groups ---- */

@@ -36,12 +36,12 @@ __noinline int rules_match(struct walk *w)
 	const struct classifier *c;
 	struct rule_peer_key peer;
 	__u64 untracked = 0;
-	__u32 id, i;
+	__u32 id, words, i;
 
 	w = walk_own(w);
 	if (!w)
 		return 0;
-	id = w->classifier;
+	id = CLASSIFIER_ID(w->classifier, w->key.family == AF_INET6);
 	c = bpf_map_lookup_elem(&classifiers, &id);
 	if (!c)
 		return 0;
@@ -66,7 +66,8 @@ __noinline int rules_match(struct walk *w)
 	/* Without branches, so that the verifier sees one state a word, not one a set of rules. */
 	by_address = by_address ? by_address : &w->no_rules;
 	by_peer = by_peer ? by_peer : &w->no_rules;
-	for (i = 0; i < RULES_WORDS && i < c->words; i++) {
+	words = (c->rules + 63) / 64;
+	for (i = 0; i < RULES_WORDS && i < words; i++) {
 		__u64 m = (by_address->w[i] | by_peer->w[i]) & by_port->w[i];
 
 		w->matched.w[i] = m;
@@ -75,7 +76,7 @@ __noinline int rules_match(struct walk *w)
 	/* Other protocols are always tracked (EC2, Security group connection tracking). */
 	w->match_untracked =
 		untracked && (w->key.protocol == IPPROTO_TCP || w->key.protocol == IPPROTO_UDP);
-	for (i = 0; i < RULES_WORDS && i < c->words; i++)
+	for (i = 0; i < RULES_WORDS && i < words; i++)
 		if (w->matched.w[i])
 			return take_rule(w, c, i);
 	return 0;

@@ -67,11 +67,6 @@ int ports_check(int protocol, int64_t *from, int64_t *to, const char *code, stru
 bool security_group_rule_equal(const struct security_group_rule *a,
 			       const struct security_group_rule *b);
 
-/* Would an interface with these groups have too many rules? more: one that is about to be; NULL:
- * none. */
-int interface_rules_check(struct txn *t, const struct list *groups,
-			  const struct security_group_rule *more, const char *field, struct err *e);
-
 /* Group ids of an interface: empty becomes the VPC's default group; all of that VPC, not too many.
  */
 int groups_check(struct txn *t, const char *vpc_id, struct list *groups, const char *field,

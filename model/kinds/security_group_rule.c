@@ -177,66 +177,6 @@ static int limit_check(struct txn *t, const struct security_group_rule *r, struc
 	return 0;
 }
 
-/* ---- of an interface ---- */
-
-/* Do the default quotas keep every interface within what it can have? */
-static bool always_fits(const struct quotas *q)
-{
-	return 2 * q->rules_per_group * q->groups_per_interface <= RULES_PER_INTERFACE;
-}
-
-int interface_rules_check(struct txn *t, const struct list *groups,
-			  const struct security_group_rule *more, const char *field, struct err *e)
-{
-	struct sum s = {.m = txn_model(t), .but = more};
-	size_t n[2];
-
-	if (always_fits(&store_configuration(txn_store(t))->quotas))
-		return 0;
-	for (size_t i = 0; i < groups->n; i++) {
-		s.group_id = ((char **)groups->v)[i];
-		model_referrers(s.m, s.group_id, KIND_SECURITY_GROUP_RULE, sum_one, &s);
-	}
-	for (int egress = 0; egress < 2; egress++) {
-		n[egress] = s.n[egress][0] + s.n[egress][1];
-		if (more && more->is_egress == egress)
-			n[egress] += weight(&s, more, false) + weight(&s, more, true);
-		if (n[egress] > RULES_PER_INTERFACE)
-			return err_set(e, -ENOSPC, "RulesPerSecurityGroupLimitExceeded", field,
-				       "an interface would have %zu %s rules: at most %d of both "
-				       "families",
-				       n[egress], egress ? "egress" : "ingress",
-				       RULES_PER_INTERFACE);
-	}
-	return 0;
-}
-
-struct members {
-	struct txn *t;
-	const struct security_group_rule *r;
-	struct err *e;
-	int rc;
-};
-
-static void ask_member(void *arg, const struct object *o)
-{
-	struct members *m = arg;
-
-	if (!m->rc)
-		m->rc = interface_rules_check(m->t, &AS_CONST(network_interface, o)->groups, m->r,
-					      "GroupId", m->e);
-}
-
-/* Every interface that has the rule's group. */
-static int members_check(struct txn *t, const struct security_group_rule *r, struct err *e)
-{
-	struct members m = {t, r, e, 0};
-
-	if (!always_fits(&store_configuration(txn_store(t))->quotas))
-		model_referrers(txn_model(t), r->group_id, KIND_NETWORK_INTERFACE, ask_member, &m);
-	return m.rc;
-}
-
 int group_size_check(struct txn *t, const char *group_id, const struct prefix_list *as,
 		     struct err *e)
 {
@@ -267,8 +207,7 @@ static int check(struct txn *t, const struct object *old, struct object *new, st
 	if (other)
 		return err_set(e, -EEXIST, "InvalidPermission.Duplicate", "",
 			       "group %s has this rule already (%s)", r->group_id, other->id);
-	rc = limit_check(t, r, e);
-	return rc ? rc : members_check(t, r, e);
+	return limit_check(t, r, e);
 }
 
 static void derive(const struct model *m, const struct object *o, struct json *out)

@@ -70,7 +70,8 @@ static void set_make(struct world *w, uint32_t set, enum variant v, uint32_t n)
 	static const struct rules_open closed;
 	static const char members[GROUPS_PER_INTERFACE][SYMBOL_LEN] = {MEMBERS};
 	struct item_rule *rules = calloc(n, sizeof(*rules));
-	struct rule_peer_key peer = {.classifier = ++w->classifiers, .groups = 1};
+	uint32_t id = CLASSIFIER_ID(++w->classifiers, v == IPV6_CIDR);
+	struct rule_peer_key peer = {.classifier = id, .groups = 1};
 	struct rules_pair pair = {.in = w->classifiers, .out = dataplane_group_rules(w->dp, 1).out};
 	struct rules_bitmap bitmap;
 	struct classifier_tables t;
@@ -79,7 +80,7 @@ static void set_make(struct world *w, uint32_t set, enum variant v, uint32_t n)
 		rules[i] = rule_make(v, i, i == n - 1);
 	if (rules_compile(rules, n, &closed, &t))
 		fail_msg("rules_compile");
-	put_tables(w, pair.in, &t);
+	put_tables(w, id, &t);
 	if (rules_peer_bitmap(rules, n, members, &bitmap))
 		put(w, DP_RULE_PEERS, &peer, &bitmap);
 	dataplane_set_group_rules(w->dp, set, pair);

@@ -151,9 +151,10 @@ static void the_smaller_setting_of_both_ends_counts(void **state)
 static void the_deciding_rule_is_counted_once_an_evaluation(void **state)
 {
 	struct world *w = *state;
-	struct classifier c = {.words = 1, .hits = RULE_HITS_FIRST + 100};
+	struct classifier c = {.rules = 2, .hits = RULE_HITS_FIRST + 100};
 	struct rules_bitmap both = {.w = {3}}, second = {.w = {2}};
-	uint32_t id = put_rule(w, 0, 0, -1, -1, 0, false, false), all = allow_all(w);
+	uint32_t number = put_rule(w, 0, 0, -1, -1, 0, false, false), all = allow_all(w);
+	uint32_t id = CLASSIFIER_ID(number, false);
 	struct rule_addr_key everyone = {
 		.prefixlen = 64 + 96, .classifier = id, .family = 2, .address = v4(0)};
 	struct rule_port_key any = {.prefixlen = 32, .classifier = id},
@@ -168,7 +169,7 @@ static void the_deciding_rule_is_counted_once_an_evaluation(void **state)
 	put(w, DP_RULE_PORTS, &tcp, &both);
 	put(w, DP_CLASSIFIERS, &id, &c);
 	assert_int_equal(dataplane_rule_hits_clear(w->dp, c.hits, 2, NULL), 0);
-	dataplane_set_group_rules(w->dp, 2, (struct rules_pair){id, all});
+	dataplane_set_group_rules(w->dp, 2, (struct rules_pair){number, all});
 	guard(w, C, 2);
 	for (int i = 0; i < 3; i++) {
 		packet_tcp(&p, mac_of(A), router_mac, ip_of(A), 4000, ip_of(C), 80, 2);

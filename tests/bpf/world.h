@@ -156,28 +156,34 @@ static inline void put_route(struct world *w, uint32_t table, uint32_t net, uint
 static inline uint32_t put_rule(struct world *w, uint32_t net, uint32_t len, int protocol, int port,
 				uint32_t peer, bool deny, bool untracked)
 {
-	uint32_t id = ++w->classifiers;
+	uint32_t number = ++w->classifiers;
 	struct rules_bitmap one = {.w = {1}};
-	struct classifier c = {.words = 1};
-	struct rule_addr_key a = {
-		.prefixlen = 64 + 96 + len, .classifier = id, .family = 2, .address = v4(net)};
-	struct rule_port_key p = {.prefixlen = protocol < 0 ? 32
-					       : port < 0   ? 48
-							    : 64,
-				  .classifier = id,
-				  .protocol = (uint8_t)(protocol < 0 ? 0 : protocol),
-				  .port = htons((uint16_t)(port < 0 ? 0 : port))};
-	struct rule_peer_key k = {.classifier = id, .groups = peer};
+	struct classifier c = {.rules = 1};
 
 	c.deny.w[0] = deny;
 	c.untracked.w[0] = untracked;
-	if (peer)
-		put(w, DP_RULE_PEERS, &k, &one);
-	else
-		put(w, DP_RULE_ADDRESSES, &a, &one);
-	put(w, DP_RULE_PORTS, &p, &one);
-	put(w, DP_CLASSIFIERS, &id, &c);
-	return id;
+	for (uint32_t v6 = 0; v6 < 2; v6++) { /* ranges of IPv6: put_rule_range6() */
+		uint32_t id = CLASSIFIER_ID(number, v6);
+		struct rule_addr_key a = {.prefixlen = 64 + 96 + len,
+					  .classifier = id,
+					  .family = 2,
+					  .address = v4(net)};
+		struct rule_port_key p = {.prefixlen = protocol < 0 ? 32
+						       : port < 0   ? 48
+								    : 64,
+					  .classifier = id,
+					  .protocol = (uint8_t)(protocol < 0 ? 0 : protocol),
+					  .port = htons((uint16_t)(port < 0 ? 0 : port))};
+		struct rule_peer_key k = {.classifier = id, .groups = peer};
+
+		if (peer)
+			put(w, DP_RULE_PEERS, &k, &one);
+		else if (!v6)
+			put(w, DP_RULE_ADDRESSES, &a, &one);
+		put(w, DP_RULE_PORTS, &p, &one);
+		put(w, DP_CLASSIFIERS, &id, &c);
+	}
+	return number;
 }
 
 static inline uint32_t allow_all(struct world *w)

@@ -57,12 +57,13 @@ static inline void put_holder6(struct world *w, uint32_t eni, uint32_t vpc, uint
 }
 
 /* Rules of the world's group sets, in IPv6: 1 everything; 2 all out, TCP 80 in from subnet 1. */
-static inline void put_rule_range6(struct world *w, uint32_t classifier, struct ip128 net,
-				   uint32_t len)
+static inline void put_rule_range6(struct world *w, uint32_t number, struct ip128 net, uint32_t len)
 {
 	struct rules_bitmap one = {.w = {1}};
-	struct rule_addr_key a = {
-		.prefixlen = 64 + len, .classifier = classifier, .family = 10, .address = net};
+	struct rule_addr_key a = {.prefixlen = 64 + len,
+				  .classifier = CLASSIFIER_ID(number, true),
+				  .family = 10,
+				  .address = net};
 
 	put(w, DP_RULE_ADDRESSES, &a, &one);
 }

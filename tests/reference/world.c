@@ -78,7 +78,7 @@ static int map_open(const char *name)
 
 static int programs_load(struct err *e)
 {
-	const struct dataplane_config cfg = {.max_flows = 8192, .max_enis = 512};
+	const struct dataplane_config cfg = {.max_flows = 1 << 16, .max_enis = 512};
 	int rc = programs.dp ? 0 : dataplane_open(&cfg, &programs.dp, e);
 
 	if (rc || programs.flows >= 0)
@@ -128,7 +128,7 @@ static int programs_empty(struct err *e)
 	if (empty_map(programs.flows, sizeof(struct flow_key)) ||
 	    empty_map(programs.drops, sizeof(struct drop_key)))
 		return err_sys(e, -EIO, "empty maps");
-	return 0;
+	return dataplane_recount_flows(programs.dp, NULL, e); /* to none */
 }
 
 /* ---- the daemon ---- */

@@ -187,9 +187,33 @@ static void thousand_rules_fit(void **state)
 	for (size_t i = 0; i < n; i++)
 		random_rule(&rules[i]);
 	assert_int_equal(rules_compile(rules, n, &none, &t), 0);
-	assert_int_equal(t.info.words, RULES_WORDS);
+	assert_int_equal(t.info.rules, RULES_MAX);
 	classifier_tables_done(&t);
 	free(rules);
+}
+
+static void each_family_has_bits_of_its_own(void **state)
+{
+	struct item_rule rules[] = {
+		{.id = "a", .cidr = {ip_from_v4(0x0a000000), 8}},
+		{.id = "b", .cidr = {{AF_INET6, {0x20, 0x01}}, 16}},
+		{.id = "c", .group = "sg-1"},
+		{.id = "d", .cidr = {{AF_INET6, {0x20, 0x02}}, 16}},
+		{.id = "e", .cidr = {ip_from_v4(0x0b000000), 8}},
+	};
+	static const char *const ids[2] = {"ace", "bcd"};
+	struct item_rule part[5];
+
+	for (int v6 = 0; v6 < 2; v6++) {
+		assert_int_equal(rules_of_family(rules, 5, v6, NULL), 3);
+		assert_int_equal(rules_of_family(rules, 5, v6, part), 3);
+		for (uint32_t bit = 0; bit < 3; bit++) {
+			assert_int_equal(part[bit].id[0], ids[v6][bit]);
+			assert_int_equal(rules_at(rules, 5, v6, bit)->id[0], ids[v6][bit]);
+		}
+		assert_null(rules_at(rules, 5, v6, 3));
+		assert_null(rules_at(rules, 5, v6, RULES_MAX));
+	}
 }
 
 /* A rule list's open directions. */
@@ -312,6 +336,7 @@ int main(void)
 		cmocka_unit_test(random_rules_match_plain_reading),
 		cmocka_unit_test(full_port_range_is_one_entry),
 		cmocka_unit_test(thousand_rules_fit),
+		cmocka_unit_test(each_family_has_bits_of_its_own),
 		cmocka_unit_test(thousand_random_ranges_are_thousands_of_prefixes),
 		cmocka_unit_test(rules_of_all_protocols_are_untracked_by_half),
 		cmocka_unit_test(families_are_open_each_for_itself),
