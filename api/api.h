@@ -46,9 +46,10 @@ struct api_hooks {
 	int (*clock_advance)(void *arg, uint64_t ms, bool dry, uint64_t *ret_offset_ms,
 			     struct err *e);
 	/* How often the rule of an id decided: a security group rule's ("sgr-…"), or an ACL entry's
-	 * (network_acl_entry_id). hits_read reads the counters; rule_hits says what was read. */
+	 * (network_acl_entry_id). hits_read reads the counters; rule_hits says what was
+	 * read: false: it decides somewhere without being counted. */
 	int (*hits_read)(void *arg, struct err *e);
-	uint64_t (*rule_hits)(void *arg, const char *rule);
+	bool (*rule_hits)(void *arg, const char *rule, uint64_t *ret);
 	/* {"ControlSocket": path, "LogFile": path, "NetnsPath": path} of an instance, function or
 	 * internet host; NULL: it has none (yet). */
 	struct json *(*sandbox)(void *arg, const char *id);

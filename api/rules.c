@@ -20,11 +20,13 @@ bool hits_read(const struct request *rq, const struct kind *k)
 	return has && h->hits_read && h->rule_hits && !h->hits_read(h->arg, NULL);
 }
 
-static double hits_of(const struct request *rq, const char *rule)
+/* null: nobody knows, for it decides without being counted. */
+static struct json *hits_of(const struct request *rq, const char *rule)
 {
 	const struct api_hooks *h = &rq->api->cfg.hooks;
+	uint64_t n;
 
-	return (double)h->rule_hits(h->arg, rule);
+	return h->rule_hits(h->arg, rule, &n) ? json_new_num((double)n) : json_new_null();
 }
 
 struct group_rules {
@@ -48,7 +50,7 @@ static void add_group_rule(void *arg, const struct object *o)
 	json_set_bool(j, "IsEgress", r->is_egress);
 	json_set_str(j, "Rule", text);
 	json_set_str(j, "Description", r->description);
-	json_set_num(j, "Hits", hits_of(g->rq, o->id));
+	json_set(j, "Hits", hits_of(g->rq, o->id));
 	if (security_group_rule_is_stale(request_model(g->rq), r))
 		json_set_bool(j, "Stale", true);
 	json_append(g->out, j);
@@ -75,7 +77,7 @@ static struct json *acl_rules(const struct request *rq, const struct network_acl
 		json_set_num(j, "RuleNumber", (double)v[i].rule_number);
 		json_set_bool(j, "Egress", v[i].egress);
 		json_set_str(j, "Rule", text);
-		json_set_num(j, "Hits", hits_of(rq, network_acl_entry_id(acl, &v[i], id)));
+		json_set(j, "Hits", hits_of(rq, network_acl_entry_id(acl, &v[i], id)));
 		json_append(out, j);
 	}
 	return out;
@@ -88,7 +90,7 @@ void hits_add(const struct request *rq, const struct object *o, struct json *out
 		json_set(out, "Rules", group_rules(rq, o));
 		break;
 	case KIND_SECURITY_GROUP_RULE:
-		json_set_num(out, "Hits", hits_of(rq, o->id));
+		json_set(out, "Hits", hits_of(rq, o->id));
 		break;
 	case KIND_NETWORK_ACL:
 		json_set(out, "Rules", acl_rules(rq, AS_CONST(network_acl, o)));

@@ -39,7 +39,7 @@ static void set_sizes(struct eni_bpf *s, uint32_t enis, uint32_t flows)
 		/* Tries take memory by the entry: dozens of sets of 1,000 rules fit. */
 		{s->maps.rule_addresses, 64 * enis + 65536},
 		{s->maps.rule_ports, 64 * enis + 524288},
-		{s->maps.rule_hits, 8 * enis + 16384},
+		{s->maps.rule_hits, 16 * enis + 16384},
 		{s->maps.rule_totals, 8 * enis + 65536},
 		{s->maps.gateways, enis / 4 + 64},
 		{s->maps.rule_peers, 16 * enis + 1024},
@@ -299,7 +299,7 @@ static int check_config(const struct dataplane_config *cfg, struct err *e)
 	if (cfg->max_flows > MAX_FLOWS)
 		return err_set(e, -EINVAL, "InvalidParameterValue", "", "%u flows are more than %u",
 			       cfg->max_flows, MAX_FLOWS);
-	if (flows_of(cfg) / 4 < enis_of(cfg))
+	if (!cfg->only_trace && flows_of(cfg) / 4 < enis_of(cfg))
 		return err_set(
 			e, -EINVAL, "InvalidParameterValue", "",
 			"a flow table of %u entries gives %u interfaces no share: at least %u",

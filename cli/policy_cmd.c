@@ -172,13 +172,18 @@ int cmd_pcx_reject(struct cli *c)
 
 /* ---- unused rules ---- */
 
-/* The rules of a group that never decided, each with its group and direction. */
-static void add_unused(const struct json *group, const char *label, struct json *rows)
+/* The rules of a group that never decided, each with its group and direction. Returns how many are
+ * not counted (Hits null), of which nobody knows. */
+static int add_unused(const struct json *group, const char *label, struct json *rows)
 {
+	int uncounted = 0;
+
 	json_for_each (rule, json_get(group, "Rules")) {
 		struct json *row;
 
-		if (json_num(json_get(rule, "Hits")) > 0)
+		uncounted += json_type(json_get(rule, "Hits")) == JSON_NULL;
+		if (json_type(json_get(rule, "Hits")) == JSON_NULL ||
+		    json_num(json_get(rule, "Hits")) > 0)
 			continue;
 		row = json_new_obj();
 		json_set_str(row, "Group", label);
@@ -190,6 +195,7 @@ static void add_unused(const struct json *group, const char *label, struct json 
 			     json_str(json_get(rule, "SecurityGroupRuleId")));
 		json_append(rows, row);
 	}
+	return uncounted;
 }
 
 static int group_get(struct cli *c, const char *name, struct json **ret)
@@ -215,14 +221,19 @@ static int unused_of(struct cli *c, const struct json *vpcs, const char *name, s
 {
 	cleanup_json struct json *group = NULL;
 	cleanup_buf struct buf label = {0};
-	int r = group_get(c, name, &group);
+	int r = group_get(c, name, &group), uncounted;
 
 	if (r)
 		return r;
 	if (!json_get(group, "Rules"))
 		return cli_fail(c, EXIT_REFUSED, "this daemon does not count hits of rules");
 	label_add(vpcs, group, &label);
-	add_unused(group, buf_str(&label), rows);
+	uncounted = add_unused(group, buf_str(&label), rows);
+	if (uncounted)
+		fprintf(stderr,
+			"vpcctl: %s: %d rules are not listed, since they are not counted: the data "
+			"plane has no counters left (vpcd_rules_not_counted)\n",
+			buf_str(&label), uncounted);
 	return EXIT_DONE;
 }
 

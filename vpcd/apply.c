@@ -714,6 +714,7 @@ void apply_stats(const struct apply *a, struct apply_stats *ret)
 	ret->map_updates = writes.updated;
 	ret->map_deletes = writes.deleted;
 	ret->failed = plan_failed(a->plan);
+	ret->uncounted = rulesets_uncounted(a->rulesets);
 }
 
 int apply_hits_read(struct apply *a, struct err *e)
@@ -721,9 +722,9 @@ int apply_hits_read(struct apply *a, struct err *e)
 	return rulesets_hits_read(a->rulesets, e);
 }
 
-uint64_t apply_hits(const struct apply *a, const char *rule)
+bool apply_hits(const struct apply *a, const char *rule, uint64_t *ret)
 {
-	return rulesets_hits(a->rulesets, rule);
+	return rulesets_hits(a->rulesets, rule, ret);
 }
 
 const struct plan *apply_plan(const struct apply *a)

@@ -48,13 +48,13 @@ void apply_age(struct apply *a);
 struct apply_stats {
 	uint64_t items, failures, passes, ns, plan_ns, audits, repaired;
 	uint64_t map_inserts, map_updates, map_deletes; /* entries of the data plane's maps */
-	size_t failed;					/* now */
+	size_t failed, uncounted; /* now: items; rules that decide without being counted */
 };
 void apply_stats(const struct apply *a, struct apply_stats *ret);
 /* Reads how often each rule decided. */
 int apply_hits_read(struct apply *a, struct err *e);
 /* How often the rule of an item_rule's id did, when they were last read. */
-uint64_t apply_hits(const struct apply *a, const char *rule);
+bool apply_hits(const struct apply *a, const char *rule, uint64_t *ret); /* as hits_get */
 const struct plan *apply_plan(const struct apply *a);
 
 #endif

@@ -14,6 +14,7 @@
 
 #include "lib/buf.h"
 #include "lib/cleanup.h"
+#include "lib/log.h"
 #include "vpcd/apply_rules.h"
 #include "vpcd/hits.h"
 #include "vpcd/rules.h"
@@ -203,6 +204,8 @@ static void part_take_hits(struct rulesets *r, struct cls_part *p, uint32_t id, 
 		p->hits = there.hits;
 	else
 		p->hits = hits_take(r->hits, bits);
+	if (!p->hits)
+		log_warn("no counters left: rules are not counted", "rules", log_fmt("%u", bits));
 }
 
 /* Puts what the kernel needs of it. */
@@ -516,9 +519,19 @@ int rulesets_hits_read(struct rulesets *r, struct err *e)
 	return rc;
 }
 
-uint64_t rulesets_hits(const struct rulesets *r, const char *rule)
+bool rulesets_hits(const struct rulesets *r, const char *rule, uint64_t *ret)
 {
-	return hits_get(r->hits, rule);
+	return hits_get(r->hits, rule, ret);
+}
+
+size_t rulesets_uncounted(const struct rulesets *r)
+{
+	size_t n = 0;
+
+	for (const struct cls *c = r->classifiers; c; c = c->hh.next)
+		for (int v6 = 0; v6 < 2; v6++)
+			n += c->parts[v6].hits ? 0 : c->parts[v6].n;
+	return n;
 }
 
 void rulesets_hits_sweep(struct rulesets *r, bool (*keep)(void *arg, const char *rule), void *arg)

@@ -30,7 +30,9 @@ bool rulesets_uses(const struct rulesets *r, const char *symbol);
 
 /* Reads all counters; then, how often the rule of an item_rule's id decided, as of that reading. */
 int rulesets_hits_read(struct rulesets *r, struct err *e);
-uint64_t rulesets_hits(const struct rulesets *r, const char *rule);
+bool rulesets_hits(const struct rulesets *r, const char *rule, uint64_t *ret); /* as hits_get */
+/* Rules that decide without being counted: in classifiers for which no counters were left. */
+size_t rulesets_uncounted(const struct rulesets *r);
 /* Forgets the counts of rules that keep() denies. */
 void rulesets_hits_sweep(struct rulesets *r, bool (*keep)(void *arg, const char *rule), void *arg);
 

@@ -14,6 +14,7 @@ struct total {
 	struct name_key key; /* the rule's id */
 	uint64_t hits;	     /* as the map has it */
 	uint64_t live;	     /* in counters, when they were last read */
+	bool uncounted;	     /* decides in a classifier without counters, as of then */
 	UT_hash_handle hh;
 };
 
@@ -194,7 +195,7 @@ int hits_fold(struct hits *h, uint32_t first, const struct item_rule *rules, siz
 void hits_live_begin(struct hits *h)
 {
 	for (struct total *t = h->totals; t; t = t->hh.next)
-		t->live = 0;
+		t->live = t->uncounted = 0;
 }
 
 int hits_live_add(struct hits *h, uint32_t first, const struct item_rule *rules, size_t n,
@@ -203,20 +204,23 @@ int hits_live_add(struct hits *h, uint32_t first, const struct item_rule *rules,
 	int rc;
 	cleanup_free uint64_t *counts = counts_read(h, first, n, &rc, e);
 
-	for (size_t i = 0; counts && i < n; i++) {
-		struct total *t = counts[i] ? total_get(h, rules[i].id) : NULL;
+	for (size_t i = 0; (counts || !first) && i < n; i++) {
+		struct total *t = !first || counts[i] ? total_get(h, rules[i].id) : NULL;
 
-		if (t)
+		if (t && first)
 			t->live += counts[i];
+		else if (t)
+			t->uncounted = true;
 	}
 	return rc;
 }
 
-uint64_t hits_get(const struct hits *h, const char *rule)
+bool hits_get(const struct hits *h, const char *rule, uint64_t *ret)
 {
 	const struct total *t = total_find(h, rule);
 
-	return t ? t->hits + t->live : 0;
+	*ret = t ? t->hits + t->live : 0;
+	return !t || !t->uncounted;
 }
 
 void hits_sweep(struct hits *h, bool (*keep)(void *arg, const char *rule), void *arg)

@@ -25,12 +25,14 @@ void hits_release(struct hits *h, uint32_t first, uint32_t n);
 /* Adds what the counters say to the totals of rules[0..n) and sets them back. */
 int hits_fold(struct hits *h, uint32_t first, const struct item_rule *rules, size_t n,
 	      struct err *e);
-/* What stands in counters: begin, then once for each classifier. hits_get is as of then. */
+/* What stands in counters: begin, then once for each classifier, first 0 for one without. hits_get
+ * is as of then. */
 void hits_live_begin(struct hits *h);
 int hits_live_add(struct hits *h, uint32_t first, const struct item_rule *rules, size_t n,
 		  struct err *e);
-/* How often a rule decided; 0 for one that is not known. */
-uint64_t hits_get(const struct hits *h, const char *rule);
+/* How often a rule decided; 0 for one that is not known. false: it decides somewhere without being
+ * counted, and *ret is what was counted elsewhere or before. */
+bool hits_get(const struct hits *h, const char *rule, uint64_t *ret);
 /* Forgets the totals of rules that keep() denies. */
 void hits_sweep(struct hits *h, bool (*keep)(void *arg, const char *rule), void *arg);
 

@@ -104,6 +104,10 @@ static void apply_metrics(struct daemon *d, struct buf *out)
 		   (unsigned long long)st.items, (unsigned long long)st.failures,
 		   (double)st.ns / 1e9, (double)st.plan_ns / 1e9, st.failed);
 	buf_printf(out,
+		   "# HELP vpcd_rules_not_counted Rules for whose hits no counters were left.\n"
+		   "# TYPE vpcd_rules_not_counted gauge\nvpcd_rules_not_counted %zu\n",
+		   st.uncounted);
+	buf_printf(out,
 		   "# HELP vpcd_map_writes_total Entries of the data plane's maps written.\n"
 		   "# TYPE vpcd_map_writes_total counter\n"
 		   "vpcd_map_writes_total{op=\"insert\"} %llu\n"
@@ -187,11 +191,11 @@ static int hits_read(void *arg, struct err *e)
 	return apply_hits_read(d->apply, e);
 }
 
-static uint64_t rule_hits(void *arg, const char *rule)
+static bool rule_hits(void *arg, const char *rule, uint64_t *ret)
 {
 	struct daemon *d = arg;
 
-	return apply_hits(d->apply, rule);
+	return apply_hits(d->apply, rule, ret);
 }
 
 /* ---- link-local services ---- */

@@ -86,6 +86,15 @@ def test_unused_without_counters_says_so(vpcctl, daemon):
     assert vpcctl("sg", "unused", "db").returncode == 1
 
 
+def test_unused_says_of_which_rules_nobody_knows(vpcctl, daemon):
+    rules = [{**GROUP["Rules"][0], "Hits": None}, *GROUP["Rules"][1:]]
+    daemon.routes["GET", "/v1/vpcs"] = (200, {"Items": [VPC], "Revision": 1})
+    daemon.routes["GET", "/v1/security-groups/db"] = (200, {**GROUP, "Rules": rules})
+    done = vpcctl("sg", "unused", "-q", "db")
+    assert done.stdout.split() == ["sgr-2123456789abcdef0"]
+    assert "shop/db: 1 rules are not listed, since they are not counted" in done.stderr
+
+
 @pytest.mark.parametrize("args,method,path,query,body", [
     (["acl", "allow", "strict", "100", "tcp", "80", "from", "10.0.0.0/8"], "POST",
      "/v1/network-acls/strict/entries", {}, {"Entries": ["100 allow tcp 80 from 10.0.0.0/8"]}),
