@@ -94,6 +94,7 @@ static const char *const create_examples[KIND_COUNT] = {
 	[KIND_FIREWALL_RULE_GROUP] = "--name wall --vpc-ids shop --firewall-rules "
 				     "FirewallDomainListId=bad,Priority=1,Action=BLOCK",
 	[KIND_QUERY_LOG_CONFIG] = "--name log --vpc-ids shop",
+	[KIND_FLOW_LOG] = "--name traffic --vpc-id shop --max-aggregation-interval 60",
 };
 
 void help_command(const struct kind *k, const struct command *cmd)

@@ -27,6 +27,7 @@ const struct kind *const kinds[KIND_COUNT] = {
 	[KIND_FIREWALL_DOMAIN_LIST] = &firewall_domain_list_kind,
 	[KIND_FIREWALL_RULE_GROUP] = &firewall_rule_group_kind,
 	[KIND_QUERY_LOG_CONFIG] = &query_log_config_kind,
+	[KIND_FLOW_LOG] = &flow_log_kind,
 };
 
 struct sandbox *object_sandbox(struct object *o)

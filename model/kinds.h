@@ -326,6 +326,17 @@ struct query_log_config {
 	struct list vpc_ids; /* char *: associations */
 };
 
+/* Of exactly one resource; what has an interface stands for it. */
+struct flow_log {
+	struct object o;
+	char *vpc_id, *subnet_id, *network_interface_id, *instance_id, *function_id;
+	int traffic_type;		  /* enum flow_log_traffic */
+	int64_t max_aggregation_interval; /* seconds, 60 or 600 */
+	char *log_format;		  /* NULL: version 2's; model/flow_record.h */
+	int log_destination_type;	  /* "file" */
+};
+enum flow_log_traffic { FLOW_LOG_ACCEPT, FLOW_LOG_REJECT, FLOW_LOG_ALL };
+
 /* The kind's struct of an object; no check at run time beyond an assert. */
 #define AS(type, obj)	    ((struct type *)(obj))
 #define AS_CONST(type, obj) ((const struct type *)(obj))

@@ -38,6 +38,7 @@ static const char *const not_found_codes[KIND_COUNT] = {
 	[KIND_FIREWALL_DOMAIN_LIST] = "ResourceNotFoundException",
 	[KIND_FIREWALL_RULE_GROUP] = "ResourceNotFoundException",
 	[KIND_QUERY_LOG_CONFIG] = "ResourceNotFoundException",
+	[KIND_FLOW_LOG] = "InvalidFlowLogId.NotFound",
 };
 
 static const char *kind_name(enum kind_id kind)

@@ -94,6 +94,8 @@ const char *network_acl_entry_id(const struct network_acl *acl, const struct net
 				 char buf[ACL_ENTRY_ID_LEN]);
 /* Refers to a group that is gone or no longer in a peered VPC: it matches nobody. */
 bool security_group_rule_is_stale(const struct model *m, const struct security_group_rule *r);
+/* The id of the VPC, subnet or network interface that a flow log is of; NULL: it has none yet. */
+const char *flow_log_resource(const struct model *m, const struct flow_log *f);
 const char *model_object_vpc(const struct model *m, const struct object *o); /* its VPC's id */
 
 /* ---- changing it: all or nothing ---- */

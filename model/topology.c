@@ -35,7 +35,8 @@ static const enum kind_id order[] = {KIND_PREFIX_LIST,
 				     KIND_RESOLVER_RULE,
 				     KIND_FIREWALL_DOMAIN_LIST,
 				     KIND_FIREWALL_RULE_GROUP,
-				     KIND_QUERY_LOG_CONFIG};
+				     KIND_QUERY_LOG_CONFIG,
+				     KIND_FLOW_LOG};
 
 static bool is_nested(enum kind_id kind)
 {

@@ -585,6 +585,20 @@ static void export_dns(const struct export *x, const struct object *o)
 	}
 }
 
+static void export_flow_log(const struct export *x, const struct object *o)
+{
+	struct json *out = plain(o);
+
+	for (const struct key *k = block_keys(KIND_FLOW_LOG); k->key; k++) {
+		const struct field *f = k->field ? field_find(o->kind->fields, k->field) : NULL;
+
+		if (f && f->type == T_REF)
+			json_set(out, k->key,
+				 reference(x, *(char *const *)field_at_const(f, o), NULL));
+	}
+	json_set(block(x->doc, "FlowLogs"), name_of(o), out);
+}
+
 /* Elastic IPs that are not the address of a NAT gateway or instance by "PublicIp". */
 static bool is_free_standing(const struct export *x, const struct object *o)
 {
@@ -635,6 +649,9 @@ static void export_object(const struct export *x, const struct object *o)
 	case KIND_HOSTED_ZONE:
 		export_zone(x, o);
 		break;
+	case KIND_FLOW_LOG:
+		export_flow_log(x, o);
+		break;
 	default:
 		export_dns(x, o);
 	}
@@ -655,7 +672,8 @@ int topology_export(const struct model *m, const char *lab, bool canonical, stru
 					   KIND_RESOLVER_RULE,
 					   KIND_FIREWALL_DOMAIN_LIST,
 					   KIND_FIREWALL_RULE_GROUP,
-					   KIND_QUERY_LOG_CONFIG};
+					   KIND_QUERY_LOG_CONFIG,
+					   KIND_FLOW_LOG};
 	const struct model own = model_of_lab(m, lab);
 	struct export x = {&own, lab, canonical, json_new_obj()};
 

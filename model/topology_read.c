@@ -122,6 +122,17 @@ static const struct key rule_group_keys[] = {{"FirewallRules", "FirewallRules"},
 					     {"Tags", "Tags"},
 					     {0}};
 static const struct key query_log_keys[] = {{"Vpcs", "VpcIds"}, {"Tags", "Tags"}, {0}};
+static const struct key flow_log_keys[] = {{"Vpc", "VpcId"},
+					   {"Subnet", "SubnetId"},
+					   {"NetworkInterface", "NetworkInterfaceId"},
+					   {"Instance", "InstanceId"},
+					   {"Function", "FunctionId"},
+					   {"TrafficType", "TrafficType"},
+					   {"MaxAggregationInterval", "MaxAggregationInterval"},
+					   {"LogFormat", "LogFormat"},
+					   {"LogDestinationType", "LogDestinationType"},
+					   {"Tags", "Tags"},
+					   {0}};
 /* Of the file itself, beside top_blocks. */
 static const char *const file_keys[] = {"$schema", "Lab", "PacketLossPercent", "Tests"};
 
@@ -139,6 +150,7 @@ const struct block top_blocks[] = {{"Vpcs", KIND_VPC},
 				   {"FirewallDomainLists", KIND_FIREWALL_DOMAIN_LIST},
 				   {"FirewallRuleGroups", KIND_FIREWALL_RULE_GROUP},
 				   {"QueryLogConfigs", KIND_QUERY_LOG_CONFIG},
+				   {"FlowLogs", KIND_FLOW_LOG},
 				   {0}};
 const struct block vpc_blocks[] = {
 	{"Subnets", KIND_SUBNET},	   {"SecurityGroups", KIND_SECURITY_GROUP},
@@ -168,6 +180,7 @@ const struct key *block_keys(enum kind_id kind)
 		[KIND_FIREWALL_DOMAIN_LIST] = domain_list_keys,
 		[KIND_FIREWALL_RULE_GROUP] = rule_group_keys,
 		[KIND_QUERY_LOG_CONFIG] = query_log_keys,
+		[KIND_FLOW_LOG] = flow_log_keys,
 	};
 
 	return blocks[kind];

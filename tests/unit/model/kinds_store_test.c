@@ -146,6 +146,10 @@ static void make_resolver(struct txn *t, struct net n)
 	     "'BlockOverrideDomain': 'wall.test', 'BlockOverrideTtl': 5}]}",
 	     n.vpc, list);
 	make(t, KIND_QUERY_LOG_CONFIG, "{'VpcIds': ['%s']}", n.vpc);
+	make(t, KIND_FLOW_LOG,
+	     "{'SubnetId': '%s', 'TrafficType': 'REJECT', 'MaxAggregationInterval': 60, "
+	     "'LogFormat': '${srcaddr} ${vpcd-drop-reason}'}",
+	     n.subnet);
 }
 
 /* Some of every kind, most fields set. */
