@@ -132,6 +132,7 @@ void delete_topology(struct request *rq);
 void get_sandboxes(struct request *rq);
 void get_sandbox(struct request *rq);
 void get_sandbox_logs(struct request *rq);
+void get_flow_log_records(struct request *rq);
 void get_sandbox_capture(struct request *rq);
 void get_capture(struct request *rq);
 void post_trace(struct request *rq);

@@ -27,6 +27,7 @@ static const struct endpoint {
 	{"GET", {"v1", "sandboxes"}, get_sandboxes},
 	{"GET", {"v1", "sandboxes", "*"}, get_sandbox},
 	{"GET", {"v1", "sandboxes", "*", "logs"}, get_sandbox_logs},
+	{"GET", {"v1", "flow-logs", "*", "records"}, get_flow_log_records},
 	{"GET", {"v1", "sandboxes", "*", "capture"}, get_sandbox_capture},
 	{"GET", {"v1", "capture"}, get_capture},
 	{"POST", {"v1", "test"}, post_test},

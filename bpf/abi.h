@@ -475,6 +475,7 @@ struct eni_totals {
  * took their entries over. Everything else is asked of the flows themselves (RETIRE_ACCOUNT).
  * flow_logged: HASH, interface index -> struct flow_log_loss: interfaces that a flow log covers,
  * and what of theirs found no room in flow_parts.
+ * flow_log_told: likewise, the daemon's alone: how much of that loss a log has said.
  */
 struct flow_part_key {
 	struct flow_key key;	   /* as the sender's interface sees it */

@@ -56,6 +56,7 @@ static void set_sizes(struct eni_bpf *s, uint32_t enis, uint32_t flows)
 		{s->maps.flows, flows},
 		{s->maps.flow_parts, FLOW_PARTS_MAX},
 		{s->maps.flow_logged, enis + enis / 8 + 128},
+		{s->maps.flow_log_told, enis + enis / 8 + 128},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
@@ -194,6 +195,8 @@ static void take_maps(struct dataplane *dp, const struct eni_bpf *s)
 					   sizeof(uint32_t), sizeof(struct flow_log_loss)};
 	dp->flows_common = (struct map_ref){bpf_map__fd(s->maps.flows_common), "flows_common",
 					    sizeof(uint32_t), sizeof(uint32_t)};
+	dp->flow_log_told = (struct map_ref){bpf_map__fd(s->maps.flow_log_told), "flow_log_told",
+					     sizeof(uint32_t), sizeof(struct flow_log_loss)};
 	dp->rule_hits = (struct map_ref){bpf_map__fd(s->maps.rule_hits), "rule_hits",
 					 sizeof(uint32_t), cpus * sizeof(uint64_t)};
 	dp->drop_events = bpf_map__fd(s->maps.drop_events);
@@ -288,6 +291,8 @@ static int load(struct dataplane *dp, const struct dataplane_config *cfg, struct
 	rc = map_arrays(dp, dp->skeleton, e);
 	if (!rc)
 		divide_flows(dp->config.p, enis_of(cfg), flows_of(cfg));
+	if (!rc)
+		rc = map_reader_open(&dp->flow_parts, &dp->parts, e);
 	return rc ? rc : map_reader_open(&dp->flows, &dp->collector, e);
 }
 
@@ -340,6 +345,7 @@ void dataplane_close(struct dataplane *dp)
 		if (arrays[i]->p)
 			munmap(arrays[i]->p, arrays[i]->len);
 	map_reader_close(&dp->collector);
+	map_reader_close(&dp->parts);
 	ring_buffer__free(dp->drop_ring);
 	eni_bpf__destroy(dp->skeleton);
 	free(dp);
@@ -423,6 +429,11 @@ void dataplane_bump_group_generation(struct dataplane *dp)
 void dataplane_set_service(struct dataplane *dp, uint32_t ifindex)
 {
 	__atomic_store_n(&config(dp)->service_ifindex, ifindex, __ATOMIC_RELEASE);
+}
+
+uint32_t dataplane_service(const struct dataplane *dp)
+{
+	return __atomic_load_n(&config(dp)->service_ifindex, __ATOMIC_ACQUIRE);
 }
 
 uint64_t dataplane_clock_offset(const struct dataplane *dp)

@@ -83,6 +83,7 @@ struct rules_pair dataplane_acl_rules(const struct dataplane *dp, uint32_t acl);
 void dataplane_bump_generation(struct dataplane *dp);
 void dataplane_bump_group_generation(struct dataplane *dp);
 void dataplane_set_service(struct dataplane *dp, uint32_t ifindex);
+uint32_t dataplane_service(const struct dataplane *dp);
 /* Packets a second that an interface may send to link-local services; 0: LINKLOCAL_PACKETS. */
 void dataplane_set_linklocal(struct dataplane *dp, uint32_t packets);
 
@@ -144,22 +145,25 @@ void dataplane_flow_log_due(struct dataplane *dp, uint32_t due);
  * not: those that were refused, those of an entry that another flow took over. */
 int dataplane_flow_log_add(struct dataplane *dp, uint32_t ifindex, struct err *e);
 int dataplane_flow_log_remove(struct dataplane *dp, uint32_t ifindex, struct err *e);
-/* What found no room, ever. Zeros for one that is not there. */
+/* What found no room and was not told yet; zeros for an interface that is not there. */
 int dataplane_flow_log_loss(struct dataplane *dp, uint32_t ifindex, struct flow_log_loss *ret,
 			    struct err *e);
+int dataplane_flow_log_loss_told(struct dataplane *dp, uint32_t ifindex,
+				 const struct flow_log_loss *lost, struct err *e);
 
 /* Interfaces that an earlier daemon added. */
 int dataplane_flow_log_each(struct dataplane *dp,
 			    int (*fn)(void *arg, uint32_t ifindex, const struct flow_log_loss *l),
 			    void *arg, struct err *e);
 
-/* Programs keep such packets in a new place from now on; those of before may be told GRACE later,
+/* Programs keep such packets in a new place from now on; those of before may be told 0.2 s later,
  * when no program can write there any more. */
 void dataplane_flow_log_turn(struct dataplane *dp);
 /* Since the last turn, of FLOW_PARTS_MAX. */
 uint32_t dataplane_flow_log_entries(const struct dataplane *dp);
-/* Tells what was kept before the last turn. -EAGAIN: too early. */
-int dataplane_flow_log_tell(struct dataplane *dp, struct err *e);
+/* Tells what was kept before the last turn, looking at about `budget` of what is kept. 0: that was
+ * all; 1: more follows; -EAGAIN: too early. */
+int dataplane_flow_log_tell(struct dataplane *dp, size_t budget, struct err *e);
 
 /* ---- counters ---- */
 

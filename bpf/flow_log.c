@@ -29,7 +29,9 @@ static void set_epoch(struct dataplane *dp, uint32_t n)
 void dataplane_flow_log(struct dataplane *dp, dataplane_part_fn *fn,
 			bool (*wanted)(void *arg, uint32_t ifindex), void *arg)
 {
-	dp->log = (struct flow_log_reader){.fn = fn, .arg = arg, .wanted = wanted};
+	dp->log.fn = fn;
+	dp->log.wanted = wanted;
+	dp->log.arg = arg;
 	if (fn && !epoch(dp))
 		set_epoch(dp, 1);
 	if (!fn && epoch(dp))
@@ -70,18 +72,50 @@ int dataplane_flow_log_add(struct dataplane *dp, uint32_t ifindex, struct err *e
 	return 0;
 }
 
+static int loss_read(const struct map_ref *m, uint32_t ifindex, struct flow_log_loss *ret,
+		     struct err *e)
+{
+	*ret = (struct flow_log_loss){0};
+	if (!bpf_map_lookup_elem(m->fd, &ifindex, ret) || errno == ENOENT)
+		return 0;
+	return map_error(e, -errno, "read", m, &ifindex);
+}
+
 int dataplane_flow_log_loss(struct dataplane *dp, uint32_t ifindex, struct flow_log_loss *ret,
 			    struct err *e)
 {
-	*ret = (struct flow_log_loss){0};
-	if (!bpf_map_lookup_elem(dp->flow_logged.fd, &ifindex, ret) || errno == ENOENT)
-		return 0;
-	return map_error(e, -errno, "read", &dp->flow_logged, &ifindex);
+	struct flow_log_loss told;
+	int rc = loss_read(&dp->flow_logged, ifindex, ret, e);
+
+	if (!rc)
+		rc = loss_read(&dp->flow_log_told, ifindex, &told, e);
+	if (rc)
+		return rc;
+	ret->packets -= told.packets;
+	ret->bytes -= told.bytes;
+	return 0;
+}
+
+int dataplane_flow_log_loss_told(struct dataplane *dp, uint32_t ifindex,
+				 const struct flow_log_loss *lost, struct err *e)
+{
+	struct flow_log_loss told;
+	int rc = loss_read(&dp->flow_log_told, ifindex, &told, e);
+
+	if (rc)
+		return rc;
+	told.packets += lost->packets;
+	told.bytes += lost->bytes;
+	if (bpf_map_update_elem(dp->flow_log_told.fd, &ifindex, &told, BPF_ANY))
+		return map_error(e, -errno, "write", &dp->flow_log_told, &ifindex);
+	return 0;
 }
 
 int dataplane_flow_log_remove(struct dataplane *dp, uint32_t ifindex, struct err *e)
 {
-	return map_delete(&dp->flow_logged, &ifindex, 1, e);
+	int rc = map_delete(&dp->flow_log_told, &ifindex, 1, e);
+
+	return rc ? rc : map_delete(&dp->flow_logged, &ifindex, 1, e);
 }
 
 struct logged_walk {
@@ -118,30 +152,36 @@ uint32_t dataplane_flow_log_entries(const struct dataplane *dp)
 	return __atomic_load_n(&config(dp)->flow_log_entries, __ATOMIC_ACQUIRE);
 }
 
-struct telling {
-	struct dataplane *dp;
-	uint32_t epoch;
-	struct err *e;
-};
-
-static int tell_one(void *arg, const void *key, const void *value)
+/* The slice's parts of epochs that are over, told and deleted. */
+static int tell_slice(struct dataplane *dp, const struct map_reader *slice, struct err *e)
 {
-	const struct telling *t = arg;
-	struct flow_part p = {0};
+	const struct flow_part_key *of = (const struct flow_part_key *)slice->keys;
+	const struct flow_part_counts *n = (const struct flow_part_counts *)slice->values;
+	const uint32_t now = epoch(dp);
+	int rc = 0;
 
-	memcpy(&p.of, key, sizeof(p.of));
-	if (p.of.epoch == t->epoch)
-		return 0;
-	memcpy(&p.n, value, sizeof(p.n));
-	flow_log_part(t->dp, &p);
-	return map_delete(&t->dp->flow_parts, key, 1, t->e);
+	for (uint32_t i = 0; i < slice->n && !rc; i++) {
+		const struct flow_part p = {.of = of[i], .n = n[i]};
+
+		if (p.of.epoch == now)
+			continue;
+		flow_log_part(dp, &p);
+		rc = map_delete(&dp->flow_parts, &of[i], 1, e);
+	}
+	return rc;
 }
 
-int dataplane_flow_log_tell(struct dataplane *dp, struct err *e)
+int dataplane_flow_log_tell(struct dataplane *dp, size_t budget, struct err *e)
 {
-	struct telling t = {dp, epoch(dp), e};
+	int end = 0, rc = 0;
 
 	if (kernel_now() < dp->log.turned + GRACE_NS)
 		return -EAGAIN;
-	return map_walk(&dp->flow_parts, tell_one, &t, e);
+	for (size_t n = 0; !end && !rc && n < budget; n += dp->parts.n) {
+		size_t left = budget - n;
+
+		end = map_reader_next(&dp->parts, left < MAP_BATCH ? (uint32_t)left : MAP_BATCH, e);
+		rc = end < 0 ? end : tell_slice(dp, &dp->parts, e);
+	}
+	return rc ? rc : !end;
 }

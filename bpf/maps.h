@@ -61,6 +61,7 @@ MAP(flows, BPF_MAP_TYPE_HASH, struct flow_key, struct flow, 0);
 MAP(flow_parts, BPF_MAP_TYPE_HASH, struct flow_part_key, struct flow_part_counts,
     BPF_F_NO_PREALLOC);
 MAP(flow_logged, BPF_MAP_TYPE_HASH, __u32, struct flow_log_loss, BPF_F_NO_PREALLOC);
+MAP(flow_log_told, BPF_MAP_TYPE_HASH, __u32, struct flow_log_loss, BPF_F_NO_PREALLOC);
 MAP(drops, BPF_MAP_TYPE_PERCPU_HASH, struct drop_key, struct counter, BPF_F_NO_PREALLOC);
 MAP(nat_stats, BPF_MAP_TYPE_PERCPU_HASH, __u32, struct nat_stats, BPF_F_NO_PREALLOC);
 MAP(linklocal, BPF_MAP_TYPE_HASH, __u32, struct linklocal, BPF_F_NO_PREALLOC);

@@ -77,7 +77,7 @@ struct dataplane {
 	void *skeleton; /* struct eni_bpf of eni.skel.h */
 	struct map_ref maps[DP_MAP_COUNT];
 	struct map_ref eni_totals, flows, drops, nat_stats, rule_hits, fragments, eni_flows,
-		flows_common, linklocal, flow_parts, flow_logged, nat_refusals;
+		flows_common, linklocal, flow_parts, flow_logged, flow_log_told, nat_refusals;
 	int eni_prog, trace_prog, retire_prog, correct_prog;
 	struct mapped config, group_rules, acl_rules, retire, trail, drop_watch;
 	int drop_events; /* the ring buffer's descriptor */
@@ -86,7 +86,7 @@ struct dataplane {
 	uint32_t group_sets, n_rule_hits;
 	bool checks_checksum_start;
 	int n_cpus;
-	struct map_reader collector;
+	struct map_reader collector, parts;
 	struct flow_log_reader {
 		dataplane_part_fn *fn; /* NULL: nobody logs */
 		void *arg;

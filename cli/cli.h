@@ -97,6 +97,7 @@ void cli_change_query(const struct cli *c, struct buf *path);
 
 /* Commands, one file a noun. */
 int cmd_validate(struct cli *c);
+int cmd_flow_logs(struct cli *c);
 int cmd_diff(struct cli *c);
 int cmd_up(struct cli *c);
 int cmd_down(struct cli *c);

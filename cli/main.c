@@ -253,6 +253,8 @@ const struct command commands[] = {
 	 "vpcctl whatif -f changed.json", cmd_whatif, {file_opts, whatif_opts, wait_opts}, .complete = "file"},
 	{"least-privilege", NULL, "SECURITY-GROUP", "Propose the smallest rules that admit what flow logs saw",
 	 "vpcctl least-privilege db --flow-logs flows.log", cmd_least_privilege, {privilege_opts}, .complete = "security-group"},
+	{"flow-logs", NULL, "[FLOW-LOG]", "Print the records of flow logs",
+	 "vpcctl flow-logs -f traffic", cmd_flow_logs, {logs_opts}, .complete = "flow-log"},
 	{"graph", NULL, "", "Draw VPCs, subnets, gateways and sandboxes",
 	 "vpcctl graph --format svg > lab.svg", cmd_graph, {graph_opts}, .complete = NULL},
 	/* the rest */
@@ -385,11 +387,13 @@ static int main_run(struct cli *c, int argc, char **argv)
 	}
 	word = c->args.pos[0];
 	c->command = command_find(commands, word);
+	c->kind = kind_find(word);
+	/* "flow-logs" prints records; with a verb behind it, it is the kind. */
+	if (c->kind && (!c->command || (c->args.n_pos > 1 && verb_find(c->kind, c->args.pos[1]))))
+		return kind_run(c, c->args.n_pos, c->args.pos);
+	c->kind = NULL;
 	if (c->command)
 		return command_run(c, c->args.n_pos, c->args.pos);
-	c->kind = kind_find(word);
-	if (c->kind)
-		return kind_run(c, c->args.n_pos, c->args.pos);
 	return unknown_word(c, word);
 }
 

@@ -575,15 +575,17 @@ static void collect_flows(struct apply *a)
 {
 	struct flow_stats st = {0};
 	struct err e = {0};
+	bool hurry;
 
-	if (a->rest) {
+	if (a->rest)
 		a->rest--;
-		return;
-	}
-	if (dataplane_collect(a->cfg.dp, COLLECT_BUDGET, &st, &e))
+	else if (dataplane_collect(a->cfg.dp, COLLECT_BUDGET, &st, &e))
 		log_error("flow collection failed", "error", e.msg);
-	if (st.entries < COLLECT_BUDGET)
+	else if (st.entries < COLLECT_BUDGET)
 		a->rest = COLLECT_REST;
+	hurry = a->cfg.collected && a->cfg.collected(a->cfg.collected_arg, &st);
+	if (hurry)
+		a->rest = 0;
 }
 
 static void collect(void *arg)

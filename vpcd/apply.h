@@ -26,6 +26,10 @@ struct apply_config {
 	struct sandboxes *sandboxes;
 	struct resolver *resolver;
 	const struct plan_uplink *uplink; /* NULL: none */
+	/* Called after each slice of collecting flows, and with zeros when there was none, for a
+	 * small table is not read all the time; true: it shall be read next time. May be NULL. */
+	bool (*collected)(void *arg, const struct flow_stats *slice);
+	void *collected_arg;
 	uint32_t flow_quota; /* flows that an interface may have open; 0: FLOW_QUOTA_DEFAULT */
 };
 

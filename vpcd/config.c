@@ -42,6 +42,8 @@ static const char help[] =
 	"of\n"
 	"                       the table is its own, the rest it takes of what is common\n"
 	"  --max-interfaces N   (default 4096)\n"
+	"  --flow-log-size MIB  of a flow log's file before it moves aside (default 16)\n"
+	"  --flow-log-files N   of a flow log that moved aside to keep (default 16)\n"
 	"  --linklocal-packets N  that an interface may send a second to the resolver (default "
 	"1024)\n"
 	"  --pool N             namespaces kept ready for the next sandboxes (default 0)\n"
@@ -58,6 +60,8 @@ static const char help[] =
 enum option_id {
 	OPT_INSTANCE = 256,
 	OPT_SOCKET,
+	OPT_FLOW_LOG_SIZE,
+	OPT_FLOW_LOG_FILES,
 	OPT_STATE_DIR,
 	OPT_RUN_DIR,
 	OPT_GROUP,
@@ -96,6 +100,8 @@ static const struct option options[] = {
 	{"quota", required_argument, NULL, OPT_QUOTA},
 	{"flow-quota", required_argument, NULL, OPT_FLOW_QUOTA},
 	{"max-interfaces", required_argument, NULL, OPT_MAX_INTERFACES},
+	{"flow-log-size", required_argument, NULL, OPT_FLOW_LOG_SIZE},
+	{"flow-log-files", required_argument, NULL, OPT_FLOW_LOG_FILES},
 	{"linklocal-packets", required_argument, NULL, OPT_LINKLOCAL_PACKETS},
 	{"pool", required_argument, NULL, OPT_POOL},
 	{"lab-clock", no_argument, NULL, OPT_LAB_CLOCK},
@@ -279,6 +285,10 @@ static int set_option(struct config *c, int opt, const char *v, struct err *e)
 		return set_number(&c->max_interfaces, "max-interfaces", v, 16, 1u << 20, e);
 	case OPT_LINKLOCAL_PACKETS:
 		return set_number(&c->linklocal_packets, "linklocal-packets", v, 1, UINT32_MAX, e);
+	case OPT_FLOW_LOG_SIZE:
+		return set_number(&c->flow_log_size, "flow-log-size", v, 1, 4096, e);
+	case OPT_FLOW_LOG_FILES:
+		return set_number(&c->flow_log_files, "flow-log-files", v, 1, 10000, e);
 	case OPT_POOL:
 		return set_number(&c->namespace_pool, "pool", v, 0, 4096, e);
 	case OPT_LAB_CLOCK:

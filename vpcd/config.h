@@ -28,8 +28,9 @@ struct config {
 	uint32_t n_uplink_allowed;
 	uint32_t linklocal_packets; /* a second; 0: the default */
 	uint32_t max_flows, max_interfaces;
-	uint32_t flow_quota;  /* of an interface; 0: the default */
-	struct quotas quotas; /* 0: AWS's default */
+	uint32_t flow_quota;			/* of an interface; 0: the default */
+	uint32_t flow_log_size, flow_log_files; /* MiB of a file, files kept; 0: the default */
+	struct quotas quotas;			/* 0: AWS's default */
 	unsigned namespace_pool;
 	bool lab_clock; /* virtual time may be moved forward */
 	bool purge;

@@ -8,6 +8,7 @@
 #include "vpcd/apply.h"
 #include "vpcd/config.h"
 #include "vpcd/drops.h"
+#include "vpcd/flow_logs.h"
 #include "vpcd/metrics_interface.h"
 #include "vpcd/nat_figures.h"
 #include "vpcd/nat_refusals.h"
@@ -31,6 +32,7 @@ struct daemon {
 	struct nat_refusals *nat_refusals;
 	struct drops *drops;
 	struct interface_metrics *interface_metrics;
+	struct flow_logs *flow_logs;
 	struct api *api;
 };
 

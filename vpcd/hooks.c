@@ -242,6 +242,7 @@ static void metrics(void *arg, struct buf *out)
 	nat_figures_metrics(d->nat, out);
 	flow_metrics(d, out);
 	drop_metrics(d, out);
+	flow_logs_metrics(d->flow_logs, out);
 	if (!d->interface_metrics)
 		d->interface_metrics = interface_metrics_new();
 	if (d->interface_metrics)
@@ -263,6 +264,8 @@ static void figures(void *arg, const struct object *o, struct json *out)
 
 	if (o->kind->kind == KIND_NAT_GATEWAY)
 		json_set(out, "Metrics", nat_figures_json(d->nat, o->id));
+	if (o->kind->kind == KIND_FLOW_LOG)
+		flow_logs_describe(d->flow_logs, o->id, out);
 }
 
 static int clock_advance(void *arg, uint64_t ms, bool dry, uint64_t *ret_offset_ms, struct err *e)

@@ -176,8 +176,8 @@ static int remove_own(const char *dir, const char *const *names, struct err *e)
 
 int instance_purge(const struct config *c, struct err *e)
 {
-	static const char *const state[] = {"vpcd.db", "vpcd.db-wal", "vpcd.db-shm",
-					    "logs",    "query-logs",  NULL};
+	static const char *const state[] = {"vpcd.db",	  "vpcd.db-wal", "vpcd.db-shm", "logs",
+					    "query-logs", "flow-logs",	 NULL};
 	static const char *const run[] = {"ns", "bpf", "sandboxes", "lock", NULL};
 	char bpf[PATH_MAX + 16];
 	int rc = supervisor_purge(c->run_dir, e);

@@ -119,6 +119,15 @@ static int open_apply(struct daemon *d, struct err *e)
 
 	if (rc)
 		return rc;
+	struct flow_logs_config fl = {.store = d->store,
+				      .dp = d->dp,
+				      .names = d->names,
+				      .state_dir = d->cfg.state_dir,
+				      .file_mebibytes = d->cfg.flow_log_size,
+				      .files_kept = d->cfg.flow_log_files};
+	rc = flow_logs_open(&fl, &d->flow_logs, e);
+	if (rc)
+		return rc;
 	struct apply_config ap = {.loop = d->loop,
 				  .store = d->store,
 				  .dp = d->dp,
@@ -127,6 +136,8 @@ static int open_apply(struct daemon *d, struct err *e)
 				  .sandboxes = d->sandboxes,
 				  .resolver = d->resolver,
 				  .uplink = outside_plan(d->outside),
+				  .collected = flow_logs_tick,
+				  .collected_arg = d->flow_logs,
 				  .flow_quota = d->cfg.flow_quota};
 	return apply_open(&ap, d->cfg.run_dir, &d->apply, e);
 }
@@ -196,6 +207,7 @@ static void daemon_close(struct daemon *d)
 	nat_refusals_close(d->nat_refusals);
 	nat_figures_close(d->nat);
 	apply_close(d->apply);
+	flow_logs_close(d->flow_logs);
 	outside_close(d->outside);
 	resolver_free(d->resolver);
 	sandboxes_free(d->sandboxes);

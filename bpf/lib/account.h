@@ -138,7 +138,7 @@ static __noinline void refusal_log(__u32 reason)
 	if (w->step == STEP_NAT)
 		p->of.nat = w->nat;
 	else if (w->step == STEP_NAT_RETURN)
-		p->of.nat = w->old_nat;
+		p->of.nat = w->old_nat, p->of.flags = FLOW_REPLY;
 	else if (side == REFUSED_AT_RECEIVER)
 		p->of.output_ifindex = w->output_ifindex;
 	p->n.packets = 1;
