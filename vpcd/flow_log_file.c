@@ -166,8 +166,11 @@ static bool ends_in(const char *name, const char *end)
 	return n > m && !strcmp(name + n - m, end);
 }
 
-/* The oldest of those with an ending (NULL: any), and how many there are. */
-static unsigned aside_oldest(const struct flow_log_file *f, const char *end, char ret[NAME_MAX + 1])
+enum which { OLDEST, NEWEST };
+
+/* One of those with an ending (NULL: any), and how many there are. */
+static unsigned aside_find(const struct flow_log_file *f, enum which which, const char *end,
+			   char ret[NAME_MAX + 1])
 {
 	DIR *d = opendir(f->dir);
 	unsigned n = 0;
@@ -175,7 +178,7 @@ static unsigned aside_oldest(const struct flow_log_file *f, const char *end, cha
 	for (struct dirent *en; d && (en = readdir(d));) {
 		if (!is_aside(f, en->d_name) || (end && !ends_in(en->d_name, end)))
 			continue;
-		if (!n++ || strcmp(en->d_name, ret) < 0)
+		if (!n++ || (strcmp(en->d_name, ret) < 0) == (which == OLDEST))
 			strcpy(ret, en->d_name);
 	}
 	if (d)
@@ -187,30 +190,35 @@ static void forget_old(const struct flow_log_file *f)
 {
 	char name[NAME_MAX + 1], path[PATH_MAX + NAME_MAX + 2];
 
-	while (aside_oldest(f, NULL, name) > f->kept) {
+	while (aside_find(f, OLDEST, NULL, name) > f->kept) {
 		snprintf(path, sizeof(path), "%s/%s", f->dir, name);
 		if (unlink(path))
 			return;
 	}
 }
 
+/* The time of the next: later than all others, whatever the clock says. */
+static time_t aside_time(const struct flow_log_file *f, int64_t now)
+{
+	char name[NAME_MAX + 1];
+	struct tm tm = {0};
+	time_t newest = 0;
+
+	if (aside_find(f, NEWEST, NULL, name) &&
+	    strptime(name + strlen(f->id) + 1, "%Y%m%dT%H%M%SZ", &tm))
+		newest = timegm(&tm);
+	return newest < now ? (time_t)now : newest + 1;
+}
+
 static int move_aside(struct flow_log_file *f, int64_t now, struct err *e)
 {
+	time_t t = aside_time(f, now);
 	char to[PATH_MAX + 128], stamp[32];
-	time_t t = (time_t)now;
 	struct tm tm;
 
-	/* Two of one second: the later one gets the next. */
-	for (;; t++) {
-		gmtime_r(&t, &tm);
-		strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
-		snprintf(to, sizeof(to), "%s/%s-%s.log.gz", f->dir, f->id, stamp);
-		if (!access(to, F_OK))
-			continue;
-		snprintf(to, sizeof(to), "%s/%s-%s.log", f->dir, f->id, stamp);
-		if (access(to, F_OK))
-			break;
-	}
+	gmtime_r(&t, &tm);
+	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
+	snprintf(to, sizeof(to), "%s/%s-%s.log", f->dir, f->id, stamp);
 	if (rename(f->path, to))
 		return err_sys(e, -errno, "move %s", f->path);
 	cleanup_closep(&f->fd);
@@ -299,7 +307,7 @@ int flow_log_file_tick(struct flow_log_file *f, struct err *e)
 	if (f->packing.gz) {
 		rc = packing_go_on(&f->packing, e);
 	} else if (f->unpacked) {
-		f->unpacked = aside_oldest(f, ".log", name) > 0;
+		f->unpacked = aside_find(f, OLDEST, ".log", name) > 0;
 		rc = f->unpacked ? packing_begin(f, name, e) : 0;
 	}
 	if (rc)
