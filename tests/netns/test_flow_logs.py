@@ -374,6 +374,23 @@ def test_bad_input_is_refused_and_named(net):
             "--log-format", " ".join("${%s}" % f for f in CUSTOM))
 
 
+def test_a_topology_file_has_them(net):
+    exported = json.loads(net.ctl("export", "-p", "logs").stdout)
+    log = exported["FlowLogs"]["all"]
+    assert log["Vpc"] == "p" and log["MaxAggregationInterval"] == 60 and "${az-id}" in log["LogFormat"]
+    changed = topology()
+    changed["FlowLogs"]["all"]["TrafficType"] = "REJECT"
+    f = net.dir / "changed.json"
+    f.write_text(json.dumps(changed))
+    r = net.ctl("diff", "-f", f, check=False)
+    assert r.returncode == 1 and "TrafficType is immutable" in r.stdout, r.stdout
+    f.write_text(json.dumps(topology()))
+    assert net.ctl("diff", "-f", f, check=False).returncode == 0
+    changed["FlowLogs"]["all"]["Subnet"] = "p/far"
+    f.write_text(json.dumps(changed))
+    assert "VpcId" in net.ctl("validate", "-f", f, check=False).stderr
+
+
 def test_files_move_aside_and_are_compressed(net):
     directory = os.path.dirname(shown(net, "all")["LogDestination"])
     id = shown(net, "all")["FlowLogId"]
