@@ -22,6 +22,7 @@ struct gen {
 	struct run *run;
 	struct err *e;
 	int rc;
+	bool uplink;
 	unsigned packets; /* the last packet's number */
 	unsigned named;	  /* objects made later have numbers of their own */
 	unsigned vpcs, instances, functions, hosts, eips, nats;

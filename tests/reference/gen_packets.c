@@ -73,6 +73,10 @@ static void random_destination(struct gen *g, unsigned vpc, bool v6, char *ret)
 	case 2:
 	case 20:
 	case 21:
+		if (!v6 && gen_chance(g, g->uplink ? 50 : 5)) {
+			snprintf(ret, IP_STRLEN, "192.0.2.%u", 9 + gen_pick(g, 2));
+			break;
+		}
 		snprintf(ret, IP_STRLEN, v6 ? "2001:db8:80::%u" : "203.0.113.%u",
 			 80 + gen_pick(g, 2));
 		break;
@@ -107,6 +111,12 @@ static unsigned random_sender(struct gen *g, bool *v6, char name[ID_LEN], char a
 	unsigned n = gen_pick(g, g->instances + g->functions + g->hosts);
 	unsigned vpc = n < g->instances ? g->at[n].vpc : VPCS;
 
+	if (g->uplink && gen_chance(g, 5)) {
+		*v6 = false;
+		snprintf(name, ID_LEN, "uplink");
+		snprintf(address, IP_STRLEN, "192.0.2.%u", 9 + gen_pick(g, 2));
+		return VPCS;
+	}
 	if (n < g->instances)
 		snprintf(name, ID_LEN, "i%u", n);
 	else if (n < g->instances + g->functions)
@@ -171,7 +181,9 @@ void gen_packet(struct gen *g)
 	while (is_own(g, name, v6, dst));
 	kind = gen_pick(g, 20);
 	random_options(g, kind > 11 ? 20 : 8,
-		       !strncmp(dst, "203.", 4) || !strncmp(dst, "2001:db8:80:", 12), options);
+		       !strncmp(dst, "203.", 4) || !strncmp(dst, "192.0.2", 7) ||
+			       !strncmp(dst, "2001:db8:80:", 12),
+		       options);
 	switch (kind) {
 	case 0:
 		gen_emit(g, "packet %u %s 47 %s %s%s", n, name, src, dst, options);

@@ -95,6 +95,9 @@ int generate_run(uint64_t seed, unsigned events, struct script *s, struct run *r
 {
 	struct gen g = {.state = seed, .script = s, .run = r, .e = e};
 
+	g.uplink = gen_chance(&g, 30);
+	if (g.uplink)
+		gen_emit(&g, "uplink");
 	gen_topology(&g);
 	for (unsigned i = 0; i < events && gen_going_on(&g) && !run_stalled(r); i++)
 		random_event(&g);

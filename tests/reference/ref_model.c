@@ -64,7 +64,11 @@ bool place_find(const struct model *m, const char *id, struct place *ret)
 		place_builtin(PLACE_ID_SERVICE_INTERNET, PLACE_INTERNET, "203.0.113.2", ret);
 	else if (same(id, PLACE_ID_PUBLIC_DNS))
 		place_builtin(PLACE_ID_PUBLIC_DNS, PLACE_INTERNET, "203.0.113.53", ret);
-	else if (o && o->kind->kind == KIND_NETWORK_INTERFACE)
+	else if (same(id, PLACE_ID_UPLINK)) {
+		place_builtin(PLACE_ID_UPLINK, PLACE_INTERNET, "203.0.113.254", ret);
+		ret->source_dest_check = false;
+		ret->leaves = true;
+	} else if (o && o->kind->kind == KIND_NETWORK_INTERFACE)
 		return place_interface(m, AS_CONST(network_interface, o), ret);
 	else if (o && o->kind->kind == KIND_INTERNET_HOST) {
 		const struct internet_host *h = AS_CONST(internet_host, o);

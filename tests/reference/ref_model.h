@@ -15,6 +15,7 @@ struct place {
 	struct mac mac;
 	unsigned mtu;
 	bool source_dest_check;
+	bool leaves; /* the uplink: out of the machine */
 	/* PLACE_INTERNET, PLACE_SERVICE */
 	struct ip addresses[2];
 	/* PLACE_VPC */
@@ -28,6 +29,7 @@ struct place {
 #define PLACE_ID_SERVICE	  "service"
 #define PLACE_ID_SERVICE_INTERNET "service-internet"
 #define PLACE_ID_PUBLIC_DNS	  "public-dns"
+#define PLACE_ID_UPLINK		  "uplink"
 
 bool place_find(const struct model *m, const char *id, struct place *ret);
 bool place_owns(const struct place *p, const struct ip *a);

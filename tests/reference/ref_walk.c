@@ -212,6 +212,32 @@ static enum drop_reason into_vpc(struct reference *r, struct walk *w, const stru
 	return by_ingress(r, w, igw->o.id);
 }
 
+/* Nobody's on any internet, or the simulated one's own: RFC 6890, 203.0.113.0/24 and the pool. */
+static bool is_outside(const struct ip *a)
+{
+	static const struct {
+		uint32_t net;
+		unsigned len;
+	} inside[] = {{0, 8},		{0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},
+		      {0xa9fe0000, 16}, {0xac100000, 12}, {0xc0a80000, 16}, {0xe0000000, 3},
+		      {0xcb007100, 24}, {0xc6336400, 31}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(inside); i++)
+		if (ip_within4(a, inside[i].net, inside[i].len))
+			return false;
+	return a->family == AF_INET;
+}
+
+/* Out of the machine, where nobody here has the address: what VPCs send, and the resolver. */
+static enum drop_reason by_uplink(struct reference *r, struct walk *w)
+{
+	bool may = w->from.kind == PLACE_VPC || !strcmp(w->from.id, PLACE_ID_SERVICE_INTERNET);
+
+	if (!r->uplink || !may || !is_outside(&w->at.dst))
+		return DROP_NO_DESTINATION;
+	return deliver(r, w, PLACE_ID_UPLINK);
+}
+
 /* On the simulated internet. */
 static enum drop_reason on_internet(struct reference *r, struct walk *w)
 {
@@ -222,7 +248,11 @@ static enum drop_reason on_internet(struct reference *r, struct walk *w)
 	w->local = false;
 	if (w->mtu > MTU_INTERNET)
 		w->mtu = MTU_INTERNET;
-	if (h.kind == HOLDER_NOBODY || h.kind == HOLDER_ENI)
+	if (r->uplink && ip_within4(&w->at.dst, 0xcb0071fe, 32)) /* its own end */
+		return deliver(r, w, PLACE_ID_UPLINK);
+	if (h.kind == HOLDER_NOBODY)
+		return by_uplink(r, w);
+	if (h.kind == HOLDER_ENI)
 		return to_holder(r, w, &h);
 	return into_vpc(r, w, &h);
 }
@@ -509,6 +539,8 @@ enum drop_reason walk_run(struct reference *r, struct walk *w)
 		return DROP_LINK_LOCAL;
 	if (w->from.kind == PLACE_VPC)
 		return from_vpc(r, w);
+	if (w->from.leaves && !w->known)
+		return DROP_UPLINK_UNSOLICITED;
 	w->routed = true;
 	return on_internet(r, w);
 }

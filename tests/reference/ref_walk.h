@@ -31,6 +31,7 @@ struct walk {
 
 struct reference {
 	const struct model *m;
+	bool uplink; /* the simulated internet has a way out */
 	struct memory memory;
 	struct walk w; /* of the last judgement */
 	enum drop_reason reason;

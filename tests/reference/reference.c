@@ -39,6 +39,11 @@ void reference_advance(struct reference *r, uint64_t seconds)
 	r->memory.now += seconds;
 }
 
+void reference_uplink(struct reference *r)
+{
+	r->uplink = true;
+}
+
 size_t reference_entries(const struct reference *r)
 {
 	return r->memory.n;

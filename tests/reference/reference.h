@@ -31,6 +31,8 @@ void reference_free(struct reference *r); /* NULL ok */
 /* The model as it is from now on: after each change of the API. It must live until the next. */
 void reference_model(struct reference *r, const struct model *m);
 void reference_advance(struct reference *r, uint64_t seconds);
+/* From now on the simulated internet has a way out. */
+void reference_uplink(struct reference *r);
 
 struct verdict {
 	enum drop_reason reason;

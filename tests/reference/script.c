@@ -16,8 +16,8 @@
 #define SENDERS_MAX    256
 
 const char *const event_names[EVENT_KIND_COUNT] = {
-	"create",  "update", "delete",	 "revoke", "packet",  "reply",	 "again",
-	"forward", "error",  "fragment", "arp",	   "advance", "collect", "restart"};
+	"create", "update",   "delete", "revoke",  "packet",  "reply",	 "again", "forward",
+	"error",  "fragment", "arp",	"advance", "collect", "restart", "uplink"};
 
 /* Who sends under a name; kept when the object is gone, since its link may still send. */
 struct sender {
@@ -244,7 +244,8 @@ static const char *eni_of(const struct run *r, const char *name)
 {
 	const struct object *o = by_name(r, name);
 
-	if (!strcmp(name, PLACE_ID_SERVICE) || !strcmp(name, PLACE_ID_PUBLIC_DNS))
+	if (!strcmp(name, PLACE_ID_SERVICE) || !strcmp(name, PLACE_ID_PUBLIC_DNS) ||
+	    (!strcmp(name, PLACE_ID_UPLINK) && r->uplink))
 		return name;
 	if (!o)
 		return NULL;
@@ -688,6 +689,10 @@ int run_line(struct run *r, const char *line, struct err *e)
 		return world_collect(r->world, e);
 	case EVENT_RESTART:
 		return world_restart(r->world, e);
+	case EVENT_UPLINK:
+		r->uplink = true;
+		reference_uplink(r->reference);
+		return world_uplink(r->world, e);
 	default:
 		return err_set(e, -EINVAL, "InternalError", "", "no event: %s", line);
 	}

@@ -17,6 +17,7 @@
  *   advance SECONDS
  *   collect
  *   restart
+ *   uplink                      a restart with --uplink, which stays
  *
  * N is the packet's own number, for others to refer to. An event that cannot be (an object refused,
  * a reply to what was dropped) does nothing, so that any lines may be left out.
@@ -61,6 +62,7 @@ enum event_kind {
 	EVENT_ADVANCE,
 	EVENT_COLLECT,
 	EVENT_RESTART,
+	EVENT_UPLINK,
 	EVENT_KIND_COUNT
 };
 extern const char *const event_names[EVENT_KIND_COUNT];
@@ -82,6 +84,7 @@ struct run {
 	size_t n_deliveries;
 	struct sender *senders; /* every name that ever sent */
 	size_t n_senders;
+	bool uplink;
 	uint64_t began_ns;
 	char difference[1024]; /* after run_line: what differs; "": nothing does */
 };

@@ -18,6 +18,7 @@
 #define INDEXES	    256
 
 struct world {
+	bool uplink;
 	struct store *store;
 	struct event_loop *loop;
 	struct fabric *fabric;
@@ -137,8 +138,12 @@ static int daemon_start(struct world *w, struct err *e)
 {
 	struct apply_config cfg = {
 		.loop = w->loop, .store = w->store, .dp = programs.dp, .fabric = w->fabric};
+	struct plan_uplink uplink = {.link = "vpcd-reference", .mtu = 1500, .n_pools = 1};
 	int rc = names_open(programs.dp, &w->names, e);
 
+	/* Too small for the resolver to have an address of it: that stays. */
+	cidr_parse("198.51.100.0/31", &uplink.pools[0]);
+	cfg.uplink = w->uplink ? &uplink : NULL;
 	cfg.names = w->names;
 	return rc ? rc : apply_open(&cfg, "/nonexistent", &w->apply, e);
 }
@@ -217,6 +222,12 @@ int world_restart(struct world *w, struct err *e)
 	daemon_stop(w);
 	rc = daemon_start(w, e);
 	return rc ? rc : world_apply(w, e);
+}
+
+int world_uplink(struct world *w, struct err *e)
+{
+	w->uplink = true;
+	return world_restart(w, e);
 }
 
 int world_collect(struct world *w, struct err *e)

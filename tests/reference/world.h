@@ -27,6 +27,8 @@ struct dataplane *world_dataplane(const struct world *w);
 int world_apply(struct world *w, struct err *e);
 /* The daemon ends and another one begins with the same store and the same maps. */
 int world_restart(struct world *w, struct err *e);
+/* The same, and from now on with an uplink, whose pool is 198.51.100.0/31. */
+int world_uplink(struct world *w, struct err *e);
 int world_collect(struct world *w, struct err *e);
 
 /* What the programs did with a frame. */
