@@ -44,6 +44,8 @@ static struct json *status(void *arg)
 		json_set_str(features, "Kernel", u.release);
 	json_set_bool(features, "ChecksumStartCheck", dataplane_checks_checksum_start(d->dp));
 	json_set(j, "Features", features);
+	if (d->cfg.uplink[0])
+		json_set_str(j, "Uplink", d->cfg.uplink);
 	return j;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "vpcd/outside.h"
 
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,17 @@ static void fill(struct outside *o, const struct config *c, const struct store_c
 	p->n_allowed = c->n_uplink_allowed;
 }
 
+/* A link of that name that no run of ours made. */
+static int link_check(const struct outside *o, const char *before, struct err *e)
+{
+	if (before[0] || !if_nametoindex(o->plan.link))
+		return 0;
+	return err_set(e, -EEXIST, "InvalidParameterValue", "uplink",
+		       "an interface %s is there already, and not this instance's: give it another "
+		       "name (--instance)",
+		       o->plan.link);
+}
+
 static int make(struct outside *o, const struct config *c, struct event_loop *loop, struct err *e)
 {
 	struct uplink_spec spec = spec_of(o);
@@ -163,7 +175,9 @@ int outside_open(struct event_loop *loop, const struct config *c, const struct s
 	if (!o)
 		return err_sys(e, -ENOMEM, "uplink");
 	fill(o, c, store);
-	rc = make(o, c, loop, e);
+	rc = link_check(o, before, e);
+	if (!rc)
+		rc = make(o, c, loop, e);
 	if (rc) {
 		outside_close(o);
 		return rc;

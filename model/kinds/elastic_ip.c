@@ -56,6 +56,15 @@ static int pool_check(struct txn *t, struct elastic_ip *eip, const struct cidr *
 	return eip->public_ipv4_pool ? 0 : text_set(&eip->public_ipv4_pool, name, e);
 }
 
+/* Nobody's, as far as the pool has more than two addresses (ipam_pool_pick). */
+static bool is_edge(const struct cidr *pool, const struct ip *ip)
+{
+	uint64_t size = cidr_size(pool);
+	struct ip first = cidr_nth(pool, 0), last = cidr_nth(pool, size - 1);
+
+	return size > 2 && (!ip_cmp(ip, &first) || !ip_cmp(ip, &last));
+}
+
 static int address_check(struct txn *t, struct elastic_ip *eip, struct err *e)
 {
 	const struct cidr *pool;
@@ -66,6 +75,10 @@ static int address_check(struct txn *t, struct elastic_ip *eip, struct err *e)
 		return rc;
 	if (!ip_is_set(&eip->public_ip))
 		return ipam_pool_pick(txn_model(t), pool, &eip->public_ip, e);
+	if (is_edge(pool, &eip->public_ip))
+		return err_set(e, -EINVAL, "InvalidParameterValue", "PublicIp",
+			       "%s is the network or broadcast address of the pool",
+			       ip_format(&eip->public_ip, text));
 	model_for_each (o, txn_model(t), KIND_ELASTIC_IP)
 		if (!ip_cmp(&AS_CONST(elastic_ip, o)->public_ip, &eip->public_ip))
 			return err_set(e, -EEXIST, "InvalidIPAddress.InUse", "PublicIp",

@@ -334,6 +334,32 @@ def test_bad_options_are_refused(on_host, args, message):
     d.process = None
 
 
+def test_a_link_of_somebody_else_is_left_alone(on_host, world):
+    d, host = on_host(), world["host"]
+    name = "vpcd-" + d.name
+    if len(d.name) > 10:
+        pytest.skip("the link's name is made of a hash")
+    host("ip", "link", "add", name, "type", "veth", "peer", "name", "other")
+    with pytest.raises(AssertionError, match="is there already"):
+        d.start("--uplink", "up0")
+    d.process = None
+    assert name in host("ip", "-o", "link")
+    host("ip", "link", "del", name)
+
+
+def test_a_table_that_cannot_be_made_is_said_and_leaves_nothing(on_host, world):
+    d = on_host()
+    with pytest.raises(AssertionError, match="nftables"):
+        d.start("--uplink", "up0", "--public-pool", "198.51.98.0/24",
+                env={"VPCD_FAULT": "netns.nft:2=EIO"})
+    d.process = None
+    assert d.name not in world["host"]("nft", "list", "tables")
+
+
+def test_status_names_the_uplink(net):
+    assert net.json("status")["Uplink"] == "up0"
+
+
 def test_without_the_option_nothing_is_left_of_it(net, world):
     host = world["host"]
     net.end()

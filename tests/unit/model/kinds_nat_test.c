@@ -225,6 +225,10 @@ static void empty_pool_gives_nothing(void **state)
 	for (int i = 0; i < 254; i++)
 		last = make(t, KIND_ELASTIC_IP, "{}");
 	refuse_make(t, KIND_ELASTIC_IP, "AddressLimitExceeded", "PublicIp", "{}");
+	refuse_make(t, KIND_ELASTIC_IP, "InvalidParameterValue", "PublicIp",
+		    "{'PublicIp': '198.51.100.0'}");
+	refuse_make(t, KIND_ELASTIC_IP, "InvalidParameterValue", "PublicIp",
+		    "{'PublicIp': '198.51.100.255'}");
 	drop(t, last);
 	make(t, KIND_ELASTIC_IP, "{}");
 }
