@@ -2,70 +2,16 @@
  * DNS items: a VPC's own names, peers', rules, firewall and logs; and after every change the plan
  * that followed it equals the plan that is made anew.
  */
-/* clang-format off */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-/* clang-format on */
-#include <stdio.h>
-#include <string.h>
 
-#include "lib/json.h"
-#include "vpcd/plan.h"
-
-struct fixture {
-	struct store *store;
-	struct plan *plan;
-};
-
-static void on_commit(void *arg, uint64_t revision, const struct change *c, size_t n)
-{
-	struct fixture *f = arg;
-
-	plan_changes(f->plan, store_model(f->store), c, n);
-}
+#include "plan_env.h"
 
 static int setup(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
-	struct err e;
-
-	if (store_open(":memory:", NULL, &f->store, &e))
-		fail_msg("%s", e.msg);
-	f->plan = plan_new();
-	plan_full(f->plan, store_model(f->store));
-	store_on_commit(f->store, on_commit, f);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	plan_free(f->plan);
-	store_close(f->store);
-	free(f);
+	*state = fixture_new();
 	return 0;
 }
 
 /* ---- changes ---- */
-
-static struct json *parse(const char *text)
-{
-	cleanup_free char *quoted = strdup(text);
-	struct json *j;
-	struct err e;
-
-	for (char *p = quoted; *p; p++)
-		if (*p == '\'')
-			*p = '"';
-	if (json_parse(quoted, strlen(quoted), false, &j, &e))
-		fail_msg("%s: %s", text, e.msg);
-	return j;
-}
 
 /* The plan that followed the commits is the whole plan. */
 static void commit(struct fixture *f, struct txn *t)
@@ -97,7 +43,7 @@ __attribute__((format(printf, 3, 4))) static const char *make(struct fixture *f,
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	spec = parse(text);
+	spec = spec_of(text);
 	if (txn_create(t, kinds[kind], spec, NULL, &o, &e))
 		fail_msg("%s: %s", text, e.msg);
 	memcpy(id, o->id, sizeof(ids[0]));
@@ -107,7 +53,7 @@ __attribute__((format(printf, 3, 4))) static const char *make(struct fixture *f,
 
 static void change(struct fixture *f, const char *id, const char *patch)
 {
-	cleanup_json struct json *j = parse(patch);
+	cleanup_json struct json *j = spec_of(patch);
 	struct txn *t = txn_begin(f->store);
 	struct err e;
 

@@ -2,46 +2,9 @@
  * What the plan makes of single situations: routes of all kinds and their precedence, peering,
  * addresses of both families, ACLs that allow everything, prefix lists in rules.
  */
-/* clang-format off */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-/* clang-format on */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "bpf/abi.h"
-#include "lib/json.h"
-#include "vpcd/plan.h"
-
-struct fixture {
-	struct store *store;
-	struct plan *plan;
-};
-
-static void on_commit(void *arg, uint64_t revision, const struct change *c, size_t n)
-{
-	struct fixture *f = arg;
-
-	plan_changes(f->plan, store_model(f->store), c, n);
-}
-
-static struct json *spec_of(const char *text)
-{
-	cleanup_free char *copy = strdup(text);
-	struct json *j;
-	struct err e;
-
-	for (char *p = copy; *p; p++)
-		if (*p == '\'')
-			*p = '"';
-	if (json_parse(copy, strlen(copy), false, &j, &e))
-		fail_msg("%s: %s", copy, e.msg);
-	return j;
-}
+#include "plan_env.h"
 
 static void create(struct fixture *f, enum kind_id kind, const char *spec)
 {
@@ -77,14 +40,8 @@ static void patch(struct fixture *f, enum kind_id kind, const char *name, const 
 /* A VPC with a subnet of each family, an instance in it, and a table that the subnet uses. */
 static int setup(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
-	struct err e;
+	struct fixture *f = fixture_new();
 
-	if (store_open(":memory:", NULL, &f->store, &e))
-		fail_msg("%s", e.msg);
-	f->plan = plan_new();
-	plan_full(f->plan, store_model(f->store));
-	store_on_commit(f->store, on_commit, f);
 	create(f, KIND_VPC,
 	       "{'Name': 'v', 'CidrBlock': '10.0.0.0/16', 'SecondaryCidrBlocks': ['10.8.0.0/16'],"
 	       " 'Ipv6CidrBlock': '2001:db8:1000::/56'}");
@@ -99,16 +56,6 @@ static int setup(void **state)
 	       " 'SecondaryPrivateIpAddresses': ['10.0.1.11'],"
 	       " 'Ipv6Addresses': ['2001:db8:1000:1::10', '2001:db8:1000:1::11']}");
 	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	plan_free(f->plan);
-	store_close(f->store);
-	free(f);
 	return 0;
 }
 

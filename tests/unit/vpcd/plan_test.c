@@ -3,59 +3,20 @@
  * every kind; and the work list orders and acknowledges as plan.h says. The seed is printed;
  * VPCD_TEST_SEED repeats a run.
  */
-/* clang-format off */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-/* clang-format on */
-#include <stdio.h>
-#include <string.h>
 #include <time.h>
 
-#include "lib/json.h"
-#include "vpcd/plan.h"
+#include "plan_env.h"
 
 #define ROUNDS 400
 #define STEPS  6
 
-struct fixture {
-	struct store *store;
-	struct plan *plan;
-	unsigned seed;
-};
-
-static void on_commit(void *arg, uint64_t revision, const struct change *c, size_t n)
-{
-	struct fixture *f = arg;
-
-	plan_changes(f->plan, store_model(f->store), c, n);
-}
-
 static int setup(void **state)
 {
 	const char *seed = getenv("VPCD_TEST_SEED");
-	struct fixture *f = calloc(1, sizeof(*f));
-	struct err e;
+	struct fixture *f = fixture_new();
 
 	f->seed = seed ? (unsigned)strtoul(seed, NULL, 10) : (unsigned)time(NULL);
-	if (store_open(":memory:", NULL, &f->store, &e))
-		fail_msg("%s", e.msg);
-	f->plan = plan_new();
-	plan_full(f->plan, store_model(f->store));
-	store_on_commit(f->store, on_commit, f);
 	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	plan_free(f->plan);
-	store_close(f->store);
-	free(f);
 	return 0;
 }
 
@@ -80,16 +41,9 @@ static const char *any(struct fixture *f, const struct model *m, enum kind_id ki
 __attribute__((format(printf, 1, 0))) static struct json *vspec(const char *fmt, va_list ap)
 {
 	cleanup_free char *text = NULL;
-	struct json *j;
-	struct err e;
 
 	assert_true(vasprintf(&text, fmt, ap) >= 0);
-	for (char *p = text; *p; p++)
-		if (*p == '\'')
-			*p = '"';
-	if (json_parse(text, strlen(text), false, &j, &e))
-		fail_msg("%s: %s", text, e.msg);
-	return j;
+	return spec_of(text);
 }
 
 __attribute__((format(printf, 3, 4))) static bool make(struct txn *t, enum kind_id kind,
