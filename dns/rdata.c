@@ -266,11 +266,3 @@ int dns_rdata_from_text(uint16_t type, const char *text, struct dns_rdata *ret, 
 		}
 	return bad(&p, "unknown type");
 }
-
-int dns_rdata_check(const char *type, const char *rdata, struct err *e)
-{
-	struct dns_rdata out;
-	int t = dns_type_from_text(type, e);
-
-	return t < 0 ? t : dns_rdata_from_text((uint16_t)t, rdata, &out, e);
-}

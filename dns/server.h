@@ -160,8 +160,6 @@ void dns_server_stats(const struct dns_server *d, struct dns_stats *ret);
 
 /* ---- checks for the model, without a server ---- */
 
-/* Is rdata well-formed for the type? Used before a record is accepted. */
-int dns_rdata_check(const char *type, const char *rdata, struct err *e);
 int dns_name_check(const char *name, struct err *e); /* 253 octets, labels of 63 */
 
 #endif

@@ -375,12 +375,6 @@ struct ip ipam_router(const struct subnet *s)
 	return ip_add(&s->cidr_block.ip, 1);
 }
 
-struct ip ipam_router6(const struct subnet *s)
-{
-	return ip_is_set(&s->ipv6_cidr_block.ip) ? ip_add(&s->ipv6_cidr_block.ip, 1)
-						 : (struct ip){0};
-}
-
 struct ip ipam_resolver(const struct vpc *v)
 {
 	return ip_add(&v->cidr_block.ip, 2);

@@ -29,9 +29,8 @@ int ipam_vpc_pick(const struct model *m, const struct cidr *pool, struct cidr *r
 int ipam_subnet_block_pick(const struct model *m, const struct vpc *v, struct cidr *ret,
 			   struct err *e);
 
-struct ip ipam_router(const struct subnet *s);	/* first address + 1 */
-struct ip ipam_router6(const struct subnet *s); /* the same of its IPv6 block; none without */
-struct ip ipam_resolver(const struct vpc *v);	/* primary block + 2 */
+struct ip ipam_router(const struct subnet *s); /* first address + 1 */
+struct ip ipam_resolver(const struct vpc *v);  /* primary block + 2 */
 /* A locally administered unicast MAC derived from an id; the same id gives the same MAC. */
 struct mac ipam_mac(const char *id);
 

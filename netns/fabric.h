@@ -113,9 +113,4 @@ int fabric_list(struct fabric *f, int (*fn)(void *arg, const struct attachment_s
 /* Puts the program (again) on a host-side veth. */
 int fabric_attach_program(struct fabric *f, uint32_t ifindex, struct err *e);
 
-/* Whether the network namespace at path belongs to the user namespace that the fabric belongs to:
- * then CAP_NET_ADMIN in it is power over the fabric, and isolation rests on nobody there having it.
- * False too where path is no network namespace. */
-bool fabric_netns_is_foreign_owned(const char *path);
-
 #endif

@@ -52,22 +52,6 @@ bool netns_equal(int a_fd, int b_fd)
 	return !fstat(a_fd, &a) && !fstat(b_fd, &b) && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
 }
 
-/* Whether the user namespace that owns the namespace ns_fd is this thread's own. */
-static bool owner_is_own(int ns_fd)
-{
-	cleanup_close int owner = ioctl(ns_fd, NS_GET_USERNS);
-	cleanup_close int own = open("/proc/thread-self/ns/user", O_RDONLY | O_CLOEXEC);
-
-	return owner >= 0 && own >= 0 && netns_equal(owner, own);
-}
-
-bool fabric_netns_is_foreign_owned(const char *path)
-{
-	cleanup_close int fd = netns_open(path, NULL);
-
-	return fd >= 0 && owner_is_own(fd);
-}
-
 static int file_write(const char *path, const char *text)
 {
 	cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC);

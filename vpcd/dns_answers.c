@@ -238,8 +238,3 @@ int dns_answers_retain(struct dns_answers *a, bool (*keep)(void *arg, uint32_t v
 	}
 	return 0;
 }
-
-size_t dns_answers_count(const struct dns_answers *a)
-{
-	return a->n;
-}

@@ -20,6 +20,5 @@ int dns_answers_set(struct dns_answers *a, uint32_t vpc, const struct dns_view *
 /* Forgets all VPCs for which keep() does not hold. */
 int dns_answers_retain(struct dns_answers *a, bool (*keep)(void *arg, uint32_t vpc), void *arg,
 		       struct err *e);
-size_t dns_answers_count(const struct dns_answers *a);
 
 #endif
