@@ -43,18 +43,6 @@ struct postings {
 	char text[];
 };
 
-struct model {
-	struct model_index *index;
-	bool transaction;
-	const char *lab; /* names mean its objects first; NULL: all alike. Not owned */
-};
-
-/* The same view, in which names mean a lab's objects first. lab must outlive it. */
-static inline struct model model_of_lab(const struct model *m, const char *lab)
-{
-	return (struct model){.index = m->index, .transaction = m->transaction, .lab = lab};
-}
-
 struct model_index {
 	struct model_entry *entries;
 	struct model_entry *kinds[KIND_COUNT];

@@ -9,7 +9,20 @@
 #include "model/quotas.h"
 
 struct store;
-struct model;
+struct model_index;
+
+/* A view of the objects: those that are committed, or what a transaction sees. */
+struct model {
+	struct model_index *index;
+	bool transaction;
+	const char *lab; /* names mean its objects first; NULL: all alike. Not owned */
+};
+
+/* The same view, in which names mean a lab's objects first. lab must outlive it. */
+static inline struct model model_of_lab(const struct model *m, const char *lab)
+{
+	return (struct model){.index = m->index, .transaction = m->transaction, .lab = lab};
+}
 struct txn;
 
 #define ADDRESS_POOLS_MAX   8

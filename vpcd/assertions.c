@@ -121,6 +121,7 @@ static int service_read(const struct json *test, const char *text, size_t *ret_l
 int assertion_read(const struct trace_env *env, const char *lab, const struct json *test,
 		   struct assertion *a, struct err *e)
 {
+	const struct model own = model_of_lab(env->model, lab);
 	const char *via = member(test, "via");
 	cleanup_free char *to = NULL;
 	bool bracket;
@@ -139,11 +140,11 @@ int assertion_read(const struct trace_env *env, const char *lab, const struct js
 		return rc;
 	bracket = a->to[0] == '[' && len && a->to[len - 1] == ']';
 	to = strndup(a->to + bracket, len - 2 * bracket);
-	rc = end_set_parse(env->model, env->plan, lab, a->from, &a->senders, e);
+	rc = end_set_parse(&own, env->plan, lab, a->from, &a->senders, e);
 	if (!rc)
-		rc = end_set_parse(env->model, env->plan, lab, to ? to : "", &a->receivers, e);
+		rc = end_set_parse(&own, env->plan, lab, to ? to : "", &a->receivers, e);
 	if (!rc && via)
-		rc = via_resolve(env->model, via, &a->via, e);
+		rc = via_resolve(&own, via, &a->via, e);
 	if (rc)
 		assertion_done(a);
 	return rc;

@@ -232,3 +232,26 @@ def test_a_planted_hole_among_200_sandboxes_is_found(net, tmp_path):
         assert {f["Service"] for f in found} == {"5353/udp"} and len({f["From"] for f in found}) == 1
     finally:
         net.down("big")
+
+
+def test_labs_of_one_file_are_judged_by_their_own_names(net, tmp_path):
+    """Two labs with the same names; of the second one a rule is closed by hand."""
+    f = tmp_path / "lab.json"
+    f.write_text(json.dumps({
+        "Vpcs": {"v": {"CidrBlock": "10.0.0.0/16", "Subnets": {"s": {"CidrBlock": "10.0.1.0/24"}},
+                       "SecurityGroups": {"a": {}, "b": {"Ingress": ["tcp 80 from a"]}}}},
+        "Instances": {"a": {"Subnet": "v/s", "SecurityGroups": ["a"]},
+                      "b": {"Subnet": "v/s", "SecurityGroups": ["b"]}},
+        "Tests": [{"from": "a", "to": "b:80", "expect": "allow"},
+                  {"from": "!b", "to": "b:81", "expect": "deny"}]}))
+    try:
+        for name in ("one", "two"):
+            net.ctl("up", "-y", "--test", "-p", name, "-f", f)
+        rules = [r for r in net.json("sgr", "list")
+                 if r.get("Lab") == "two" and r.get("FromPort") == 80]
+        net.ctl("sgr", "delete", rules[0]["SecurityGroupRuleId"])
+        for name, code in (("one", 0), ("two", 1)):
+            assert net.ctl("test", "-p", name, "-f", f, check=False).returncode == code
+    finally:
+        for name in ("one", "two"):
+            net.ctl("down", "-y", "-p", name, check=False)
