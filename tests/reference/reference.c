@@ -448,10 +448,11 @@ static void remember_sent(struct reference *r, const struct tuple *t, const stru
 	entry_note(en, &r->memory, w->p, true);
 }
 
-/* The receiver's. If it knows the connection, what it sends goes as it went, unless somebody else
- * than before opens it (an address that changed hands): answers go to who spoke last, as of a new
- * connection, since one whose translation changes ends. What goes on coming of a connection that
- * ended does not bring it back. */
+/* The receiver's. If it knows the connection by another way (a middlebox sends on what it had from
+ * the opener), what it sends goes as it went. Otherwise who opens anew gets the answers, as of a
+ * new connection: whom it went to before has forgotten it, or its translation has changed, which
+ * ends it (an address that changed hands). What goes on coming of a connection that ended does not
+ * bring it back. */
 static void remember_received(struct reference *r, const struct tuple *t, const struct tuple *to,
 			      bool fresh, bool moved)
 {
@@ -460,7 +461,7 @@ static void remember_received(struct reference *r, const struct tuple *t, const 
 
 	if (!en && !fresh && !moved && memory_ended(&r->memory, w->to.id, t))
 		return;
-	if (!en || (fresh && !tuple_same(&en->to, to))) {
+	if (!en || (fresh && (!tuple_same(&en->to, to) || !strcmp(en->out, w->from.id)))) {
 		en = memory_make(&r->memory, w->to.id, t);
 		en->tracked = w->tracked_in;
 		en->egress_only = w->egress_only;
