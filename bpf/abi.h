@@ -314,11 +314,19 @@ struct rules_bitmap {
 	__u64 w[RULES_WORDS];
 };
 
+/* Of what the look-ups would say, what is known beforehand. */
+enum classifier_flags {
+	CLASSIFIER_OPEN = 1,  /* the first rule matches every packet of the family */
+	CLASSIFIER_PEERS = 2, /* some rule refers to a group */
+};
+
 /* classifiers: HASH, id -> struct classifier */
 struct classifier {
-	__u32 rules;		  /* bits of the bitmaps in use */
-	__u32 hits;		  /* its rule n counts in rule_hits[hits + n]; 0: not counted */
-	struct rules_bitmap deny; /* ACLs: rules whose action is deny */
+	__u32 rules; /* bits of the bitmaps in use */
+	__u32 hits;  /* its rule n counts in rule_hits[hits + n]; 0: not counted */
+	__u32 flags; /* enum classifier_flags */
+	__u32 reserved;
+	struct rules_bitmap deny;      /* ACLs: rules whose action is deny */
 	struct rules_bitmap untracked; /* groups: rules open to 0.0.0.0/0 (::/0) that alone would
 					* leave a TCP or UDP flow untracked */
 };

@@ -325,6 +325,22 @@ static size_t add_halves(struct item_rule *rules, size_t n, const struct rules_o
 	return n;
 }
 
+/* A first rule that matches everything spares the look-ups, unless one behind it would say more:
+ * that it leaves a flow untracked, which the first one does not. */
+static uint32_t flags_of(const struct item_rule *rules, size_t n, const struct classifier *c)
+{
+	static const struct rules_bitmap none;
+	bool says_all = (c->untracked.w[0] & 1) || !memcmp(&c->untracked, &none, sizeof(none));
+	uint32_t flags = 0;
+
+	if (n && open_to_all(&rules[0]) && rules[0].protocol < 0 && says_all)
+		flags |= CLASSIFIER_OPEN;
+	for (size_t i = 0; i < n; i++)
+		if (by_group(&rules[i]))
+			flags |= CLASSIFIER_PEERS;
+	return flags;
+}
+
 int rules_compile(const struct item_rule *rules, size_t n, const struct rules_open *reverse,
 		  struct classifier_tables *ret)
 {
@@ -343,6 +359,7 @@ int rules_compile(const struct item_rule *rules, size_t n, const struct rules_op
 		if (leaves_untracked(&all[i], reverse))
 			bit_set(&ret->info.untracked, i);
 	}
+	ret->info.flags = flags_of(all, n, &ret->info);
 	rc = compile_addresses(all, n, ret);
 	if (!rc)
 		rc = compile_ports(all, n, ret);

@@ -28,6 +28,12 @@ static __always_inline int take_rule(struct walk *w, const struct classifier *c,
 	return 1;
 }
 
+/* Other protocols are always tracked (EC2, Security group connection tracking). */
+static __always_inline int may_be_untracked(const struct walk *w)
+{
+	return w->key.protocol == IPPROTO_TCP || w->key.protocol == IPPROTO_UDP;
+}
+
 /* The first rule of w->classifier that matches match_address, peer_groups, protocol and port: 1 and
  * its bit in w->rule; 0: none. match_untracked: a rule that leaves flows untracked matches too. */
 __noinline int rules_match(struct walk *w)
@@ -45,6 +51,11 @@ __noinline int rules_match(struct walk *w)
 	c = bpf_map_lookup_elem(&classifiers, &id);
 	if (!c)
 		return 0;
+	if (c->flags & CLASSIFIER_OPEN) {
+		w->matched.w[0] = 1;
+		w->match_untracked = (c->untracked.w[0] & 1) && may_be_untracked(w);
+		return take_rule(w, c, 0);
+	}
 	w->addr_key.prefixlen = 64 + 128;
 	w->addr_key.classifier = id;
 	w->addr_key.family = w->key.family;
@@ -56,7 +67,7 @@ __noinline int rules_match(struct walk *w)
 	w->port_key.port =
 		is_icmp(&w->key) ? bpf_htons(w->is.icmp_type << 8 | w->is.icmp_code) : w->at.dport;
 	by_port = bpf_map_lookup_elem(&rule_ports, &w->port_key);
-	if (w->peer_groups) {
+	if (w->peer_groups && (c->flags & CLASSIFIER_PEERS)) {
 		peer.classifier = id;
 		peer.groups = w->peer_groups;
 		by_peer = bpf_map_lookup_elem(&rule_peers, &peer);
@@ -73,9 +84,7 @@ __noinline int rules_match(struct walk *w)
 		w->matched.w[i] = m;
 		untracked |= m & c->untracked.w[i];
 	}
-	/* Other protocols are always tracked (EC2, Security group connection tracking). */
-	w->match_untracked =
-		untracked && (w->key.protocol == IPPROTO_TCP || w->key.protocol == IPPROTO_UDP);
+	w->match_untracked = untracked && may_be_untracked(w);
 	for (i = 0; i < RULES_WORDS && i < words; i++)
 		if (w->matched.w[i])
 			return take_rule(w, c, i);

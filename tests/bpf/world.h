@@ -176,6 +176,9 @@ static inline uint32_t put_rule(struct world *w, uint32_t net, uint32_t len, int
 					  .port = htons((uint16_t)(port < 0 ? 0 : port))};
 		struct rule_peer_key k = {.classifier = id, .groups = peer};
 
+		c.flags = peer				? CLASSIFIER_PEERS
+			  : protocol < 0 && !len && !v6 ? CLASSIFIER_OPEN
+							: 0;
 		if (peer)
 			put(w, DP_RULE_PEERS, &k, &one);
 		else if (!v6)

@@ -280,6 +280,40 @@ static void thousand_random_ranges_are_thousands_of_prefixes(void **state)
 	free(rules);
 }
 
+static uint32_t flags(const struct item_rule *rules, size_t n, const struct rules_open *reverse)
+{
+	struct classifier_tables t;
+	uint32_t f;
+
+	assert_int_equal(rules_compile(rules, n, reverse, &t), 0);
+	f = t.info.flags;
+	classifier_tables_done(&t);
+	return f;
+}
+
+static void a_first_rule_for_everything_is_known_as_such(void **state)
+{
+	struct item_rule rules[2] = {
+		{.protocol = -1, .from = -1, .to = -1, .cidr = {ip_from_v4(0), 0}},
+		{.protocol = IPPROTO_TCP, .from = 80, .to = 80, .cidr = {ip_from_v4(0), 0}}};
+	struct item_rule turned[2] = {rules[1], rules[0]};
+	struct rules_open tcp = {.tcp = {true}}, both = {.tcp = {true}, .udp = {true}};
+
+	assert_int_equal(flags(rules, 2, &none), CLASSIFIER_OPEN);
+	assert_int_equal(flags(turned, 2, &none), 0);
+	assert_int_equal(flags(rules, 0, &none), 0);
+	/* What the first one says of tracking holds for all, or it does not say all. */
+	assert_int_equal(flags(rules, 2, &both), CLASSIFIER_OPEN);
+	assert_int_equal(flags(rules, 2, &tcp), 0);
+	rules[0].cidr.len = 1;
+	assert_int_equal(flags(rules, 2, &none), 0);
+	rules[0].cidr.len = 0;
+	rules[0].protocol = IPPROTO_UDP;
+	assert_int_equal(flags(rules, 2, &none), 0);
+	rules[0] = (struct item_rule){.protocol = -1, .from = -1, .to = -1, .group = "sg-a"};
+	assert_int_equal(flags(rules, 2, &none), CLASSIFIER_PEERS);
+}
+
 static void open_both_ways_is_untracked_otherwise_not(void **state)
 {
 	struct cidr all = {ip_from_v4(0), 0}, some = {ip_from_v4(0x0a000000), 8};
@@ -340,6 +374,7 @@ int main(void)
 		cmocka_unit_test(thousand_random_ranges_are_thousands_of_prefixes),
 		cmocka_unit_test(rules_of_all_protocols_are_untracked_by_half),
 		cmocka_unit_test(families_are_open_each_for_itself),
+		cmocka_unit_test(a_first_rule_for_everything_is_known_as_such),
 		cmocka_unit_test(open_both_ways_is_untracked_otherwise_not),
 		cmocka_unit_test(group_rule_matches_peers_of_the_group_only),
 	};
