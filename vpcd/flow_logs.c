@@ -41,6 +41,7 @@ struct flow_logs {
 	bool unresolved;   /* some interface has no number yet */
 	enum cut cut;
 	unsigned rounds;
+	bool urgent;	    /* the cut is of kept parts alone, for they are many */
 	bool wanted;	    /* a cut, for a log that begins */
 	int64_t window;	    /* Unix time / WINDOW */
 	int64_t now, ahead; /* Unix seconds; and how far ahead of virtual ones */
@@ -426,6 +427,14 @@ static void forget_gone(struct flow_logs *f)
 	}
 }
 
+/* What is kept must not wait for a round through a large flow table. */
+static void cut_urgently(struct flow_logs *f)
+{
+	dataplane_flow_log_turn(f->cfg.dp);
+	f->cut = CUT_PARTS;
+	f->urgent = true;
+}
+
 static void cut_begin(struct flow_logs *f, bool all)
 {
 	/* Flows of this very second belong to what comes, but for a log that begins. */
@@ -441,6 +450,10 @@ static void cut_end(struct flow_logs *f)
 	struct flow_log_sink *l, *tmp;
 
 	f->cut = CUT_NONE;
+	if (f->urgent) {
+		f->urgent = false;
+		return;
+	}
 	end_windows(f);
 	f->window = f->now / WINDOW;
 	forget_gone(f);
@@ -492,9 +505,10 @@ bool flow_logs_tick(void *logs, const struct flow_stats *slice)
 		return false;
 	if (f->cut)
 		cut_go_on(f, slice);
-	else if (f->wanted || f->now / WINDOW != f->window ||
-		 dataplane_flow_log_entries(f->cfg.dp) > PARTS_URGENT)
+	else if (f->wanted || f->now / WINDOW != f->window)
 		cut_begin(f, f->wanted);
+	else if (dataplane_flow_log_entries(f->cfg.dp) > PARTS_URGENT)
+		cut_urgently(f);
 	HASH_ITER (hh, f->logs, l, tmp) {
 		flow_log_sink_flush(l, f->now);
 		if (flow_log_file_tick(l->file, &e))
