@@ -94,6 +94,14 @@ static void detail_set(struct json *node, const struct json *item, const char *c
 
 /* ---- kinds ---- */
 
+/* Deleted ones are listed for a while. */
+static bool is_past(const struct json *item)
+{
+	const char *state = get(item, "State") ?: get(item, "Status") ?: "";
+
+	return !strcmp(state, "deleted");
+}
+
 /* A kind's objects as nodes below the object that `parent` refers to. */
 static int add_kind(struct builder *b, const char *plural, const char *parent,
 		    const char *const *details)
@@ -103,9 +111,10 @@ static int add_kind(struct builder *b, const char *plural, const char *parent,
 	int r = fetch(b, plural, &items);
 
 	json_for_each (item, items)
-		detail_set(node_add(b, get(item, k->id_field), k->name, get(item, "Name"),
-				    parent ? get(item, parent) : NULL),
-			   item, details);
+		if (!is_past(item))
+			detail_set(node_add(b, get(item, k->id_field), k->name, get(item, "Name"),
+					    parent ? get(item, parent) : NULL),
+				   item, details);
 	return r;
 }
 
