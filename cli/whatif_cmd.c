@@ -49,13 +49,26 @@ static void put_service(const struct json *flip, struct buf *out)
 		buf_puts(out, service);
 }
 
+/* "n4", "n4 (and 9 alike)" */
+static void put_end(const struct json *flip, const char *key, const char *alike, struct buf *out)
+{
+	size_t others = json_len(json_get(flip, alike));
+
+	buf_puts(out, get(flip, key));
+	if (others)
+		buf_printf(out, " (and %zu alike)", others);
+}
+
 static void put_flip(const struct cli *c, const struct json *flip, struct buf *out)
 {
 	bool opens = !strcmp(get(flip, "Change"), "opens");
 
-	buf_printf(out, "%s%-6s%s  %s → %s:", c->out.color ? opens ? "\033[33m" : "\033[31m" : "",
-		   get(flip, "Change"), c->out.color ? "\033[0m" : "", get(flip, "From"),
-		   get(flip, "To"));
+	buf_printf(out, "%s%-6s%s  ", c->out.color ? opens ? "\033[33m" : "\033[31m" : "",
+		   get(flip, "Change"), c->out.color ? "\033[0m" : "");
+	put_end(flip, "From", "FromAlike", out);
+	buf_puts(out, " → ");
+	put_end(flip, "To", "ToAlike", out);
+	buf_puts(out, ":");
 	put_service(flip, out);
 	if (json_get(flip, "Packets"))
 		buf_printf(out, " (%.0f packets)", json_num(json_get(flip, "Packets")));

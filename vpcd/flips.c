@@ -177,6 +177,10 @@ static struct json *flip_json(const struct flips *f, const struct flip_case *c,
 	json_set_str(j, "Change", answers[AFTER] == ANSWER_ALLOW ? "opens" : "closes");
 	json_set_str(j, "From", c->from->name);
 	json_set_str(j, "To", c->to->name);
+	if (json_len(c->from_alike))
+		json_set(j, "FromAlike", json_copy(c->from_alike));
+	if (json_len(c->to_alike))
+		json_set(j, "ToAlike", json_copy(c->to_alike));
 	json_set_str(j, "Service", trace_service_format(&c->service, text, sizeof(text)));
 	if (c->to_port > c->service.port)
 		json_set_num(j, "ToPort", c->to_port);

@@ -20,6 +20,8 @@ struct flip_case {
 	int family;		      /* 0: the one that both have */
 	double packets;		      /* that were seen; 0: none were */
 	const char *test;	      /* the assertion that asks; NULL: none */
+	/* Names of ends of which the same is true; NULL: none. */
+	const struct json *from_alike, *to_alike;
 };
 
 struct flips {

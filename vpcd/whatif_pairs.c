@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "vpcd/alike.h"
 #include "vpcd/touched.h"
 
 static bool end_is_touched(const struct touched *t, const struct twin_end *end)
@@ -17,21 +18,83 @@ static bool end_is_touched(const struct touched *t, const struct twin_end *end)
 	return touched_has(t, end->at[AFTER].attachment);
 }
 
-static int touched_pairs_ask(struct flips *f, const struct twin_ends *ends, const struct touched *t,
-			     bool all, struct err *e)
+/* Ends by what is true of them: each class goes by the first of its members. */
+struct classes {
+	const struct twin_ends *ends;
+	size_t *first, *second; /* second: another member, or the first itself */
+	bool *touched;
+	struct json **others; /* names of those but the first; NULL: there are none */
+};
+
+static void classes_done(struct classes *c)
 {
-	cleanup_free bool *touched = calloc(ends->n + 1, sizeof(*touched));
-	struct flip_case c = {0};
-	int rc = touched ? 0 : err_sys(e, -ENOMEM, "pairs");
+	for (size_t i = 0; c->others && i < c->ends->n; i++)
+		json_free(c->others[i]);
+	free(c->others);
+	free(c->touched);
+	free(c->second);
+	free(c->first);
+}
+
+static int classes_alloc(struct classes *c, const struct trace_env env[SIDES], bool all,
+			 struct err *e)
+{
+	const size_t n = c->ends->n + 1;
+	int rc = all ? 0 : alike_find(env, c->ends, &c->first, e);
+
+	if (rc)
+		return rc;
+	if (all)
+		c->first = calloc(n, sizeof(*c->first));
+	c->second = calloc(n, sizeof(*c->second));
+	c->touched = calloc(n, sizeof(*c->touched));
+	c->others = calloc(n, sizeof(*c->others));
+	if (!c->first || !c->second || !c->touched || !c->others)
+		return err_sys(e, -ENOMEM, "pairs");
+	for (size_t i = 0; all && i < c->ends->n; i++)
+		c->first[i] = i;
+	return 0;
+}
+
+static int classes_find(struct classes *c, const struct trace_env env[SIDES],
+			const struct touched *t, bool all, struct err *e)
+{
+	int rc = classes_alloc(c, env, all, e);
+
+	for (size_t i = 0; i < c->ends->n && !rc; i++) {
+		const size_t first = c->first[i];
+
+		if (first == i)
+			c->second[i] = i;
+		else
+			c->second[first] = i;
+		c->touched[first] = c->touched[first] || all || end_is_touched(t, &c->ends->v[i]);
+		if (first == i)
+			continue;
+		if (!c->others[first])
+			c->others[first] = json_new_arr();
+		json_append(c->others[first], json_new_str(c->ends->v[i].name));
+	}
+	return rc;
+}
+
+static int classes_ask(const struct classes *c, struct flips *f, struct err *e)
+{
+	const struct twin_ends *ends = c->ends;
+	int rc = 0;
 
 	for (size_t i = 0; i < ends->n && !rc; i++)
-		touched[i] = all || end_is_touched(t, &ends->v[i]);
-	for (size_t i = 0; i < ends->n && !rc; i++)
 		for (size_t j = 0; j < ends->n && !rc; j++) {
-			c.from = &ends->v[i];
-			c.to = &ends->v[j];
-			if (i != j && (touched[i] || touched[j]))
-				rc = flips_services(f, &c, e);
+			/* Within a class, one member asks another. */
+			const size_t to = i == j ? c->second[i] : j;
+			const struct flip_case one = {.from = &ends->v[i],
+						      .to = &ends->v[to],
+						      .from_alike = c->others[i],
+						      .to_alike = c->others[j]};
+
+			if (c->first[i] == i && c->first[j] == j && to != i &&
+			    (c->touched[i] || c->touched[j]))
+				rc = flips_services(f, &one, e);
 		}
 	return rc;
 }
@@ -40,14 +103,18 @@ int pairs_judge(struct flips *f, bool all, struct err *e)
 {
 	const struct trace_env *env = f->env;
 	struct twin_ends ends = {0};
+	struct classes c = {.ends = &ends};
 	struct touched *t = NULL;
 	int rc = touched_find(env[BEFORE].plan, env[AFTER].plan, &t, e);
 
 	if (!rc)
 		rc = twin_ends_all(env, &ends, e);
 	if (!rc)
-		rc = touched_pairs_ask(f, &ends, t, all, e);
+		rc = classes_find(&c, env, t, all, e);
+	if (!rc)
+		rc = classes_ask(&c, f, e);
 	f->last.flip = NULL;
+	classes_done(&c);
 	twin_ends_done(&ends);
 	touched_free(t);
 	return rc;

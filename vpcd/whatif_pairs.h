@@ -6,7 +6,8 @@
 
 #include "vpcd/flips.h"
 
-/* all: every pair, whatever the change touches. */
+/* all: every pair by itself, whatever the change touches. Else ends that are alike (alike.h) are
+ * asked as one, and named with it. */
 int pairs_judge(struct flips *f, bool all, struct err *e);
 
 #endif

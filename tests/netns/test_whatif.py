@@ -48,10 +48,15 @@ def whatif(net, topology, *args, code=None):
     return answer
 
 
+def ends(flip, key):
+    return [flip[key], *flip.get(key + "Alike", [])]
+
+
 def flips(answer):
-    return {(f["Change"], f["From"], f["To"],
-             f"{f['Service'].split('/')[0]}-{f['ToPort']}/{f['Service'].split('/')[1]}"
-             if "ToPort" in f else f["Service"]) for f in answer["Flips"]}
+    """Every pair for itself, also of ends that are alike."""
+    return {(f["Change"], a, b, f"{f['Service'].split('/')[0]}-{f['ToPort']}/{f['Service'].split('/')[1]}"
+             if "ToPort" in f else f["Service"])
+            for f in answer["Flips"] for a in ends(f, "From") for b in ends(f, "To") if a != b}
 
 
 def dump(net):
