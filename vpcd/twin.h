@@ -11,7 +11,7 @@
 struct twin;
 
 /* max_enis: as the running data plane has it (struct dataplane_config), so that what does not fit
- * there does not fit here. The model must outlive the twin. Takes some 35 MiB at the default size
+ * there does not fit here. The model must outlive the twin. Takes some 30 MiB at the default size
  * and as long as the program's entry point takes to be verified. */
 int twin_make(const struct model *m, uint32_t max_enis, struct twin **ret, struct err *e);
 void twin_free(struct twin *t); /* NULL ok */

@@ -78,23 +78,47 @@ static int classes_find(struct classes *c, const struct trace_env env[SIDES],
 	return rc;
 }
 
+/* One class asks another. */
+static int class_ask(const struct classes *c, size_t from, size_t to, struct flips *f,
+		     struct err *e)
+{
+	const struct flip_case one = {.from = &c->ends->v[from],
+				      .to = &c->ends->v[to],
+				      .from_alike = c->others[from],
+				      .to_alike = c->others[to]};
+
+	return flips_services(f, &one, e);
+}
+
+/* Within a class, the first asks another: that stands for each asking each. */
+static int members_ask(const struct classes *c, size_t first, struct flips *f, struct err *e)
+{
+	cleanup_json struct json *others = json_new_arr();
+	const size_t second = c->second[first];
+	struct flip_case one = {.from = &c->ends->v[first],
+				.to = &c->ends->v[second],
+				.from_alike = c->others[first],
+				.to_alike = others};
+
+	if (second == first)
+		return 0;
+	json_append(others, json_new_str(c->ends->v[first].name));
+	for (size_t i = first + 1; i < c->ends->n; i++)
+		if (c->first[i] == first && i != second)
+			json_append(others, json_new_str(c->ends->v[i].name));
+	return flips_services(f, &one, e);
+}
+
 static int classes_ask(const struct classes *c, struct flips *f, struct err *e)
 {
-	const struct twin_ends *ends = c->ends;
+	const size_t n = c->ends->n;
 	int rc = 0;
 
-	for (size_t i = 0; i < ends->n && !rc; i++)
-		for (size_t j = 0; j < ends->n && !rc; j++) {
-			/* Within a class, one member asks another. */
-			const size_t to = i == j ? c->second[i] : j;
-			const struct flip_case one = {.from = &ends->v[i],
-						      .to = &ends->v[to],
-						      .from_alike = c->others[i],
-						      .to_alike = c->others[j]};
-
-			if (c->first[i] == i && c->first[j] == j && to != i &&
-			    (c->touched[i] || c->touched[j]))
-				rc = flips_services(f, &one, e);
+	for (size_t i = 0; i < n && !rc; i++)
+		for (size_t j = 0; j < n && !rc && c->first[i] == i; j++) {
+			if (c->first[j] != j || (!c->touched[i] && !c->touched[j]))
+				continue;
+			rc = i == j ? members_ask(c, i, f, e) : class_ask(c, i, j, f, e);
 		}
 	return rc;
 }

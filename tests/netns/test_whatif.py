@@ -11,12 +11,14 @@ import copy
 import json
 import os
 import pathlib
+import random
 import re
 import subprocess
 
 import pytest
 
-from conftest import ROOT, server, until
+from conftest import ROOT, until
+from random_lab import random_topology
 
 EXAMPLE = ROOT / "examples" / "functions.json"
 
@@ -228,6 +230,75 @@ def test_bad_questions(net):
                                ({"Topology": "{"}, 400, "MalformedJSON")]:
         s, text = net.request("POST", "/v1/whatif", body)
         assert (s, json.loads(text)["Error"]["Code"]) == (status, code), text
+
+
+# ---- at random ----
+
+SERVICES = [(22, "tcp"), (80, "tcp"), (443, "tcp"), (80, "udp"), (8, "icmp")]
+
+
+def reached(net, lab):
+    """Who reaches whom on what, by traces of the network that runs: {(from, to, service)}."""
+    names = {s["Id"]: s["Name"] for s in net.json("ps")}
+    return {(names.get(e["From"], e["From"]), names.get(e["To"], e["To"]), f"{port}/{proto}")
+            for port, proto in SERVICES
+            for e in net.rest("POST", "/v1/reach", {"Service": f"{port}/{proto}", "Lab": lab})["Edges"]}
+
+
+def joined(answer):
+    """Flips with adjacent ranges of ports joined, whatever rule decides about each."""
+    ranges = {}
+    for f in answer["Flips"]:
+        first, _, proto = f["Service"].partition("/")
+        for a in ends(f, "From"):
+            for b in ends(f, "To"):
+                if a != b:
+                    ranges.setdefault((f["Change"], a, b, proto), []).append(
+                        [int(first), f.get("ToPort", int(first))])
+    for v in ranges.values():
+        v.sort()
+        for i in range(len(v) - 1, 0, -1):
+            if v[i - 1][1] + 1 == v[i][0]:
+                v[i - 1][1] = v.pop(i)[1]
+    return ranges
+
+
+def covers(flip, service):
+    port, _, proto = service.partition("/")
+    first, _, of = flip["Service"].partition("/")
+    return of == proto and int(first) <= int(port) <= flip.get("ToPort", int(first))
+
+
+def test_over_random_changes_what_is_said_comes_true(vpcd, tmp_path):
+    """A random lab becomes another one: what flips, by what-if, is what is reached before and not after,
+    or the other way, in the network itself; and asking one of many that are alike loses nothing."""
+    seed = int(os.environ.get("VPCD_TEST_SEED", random.randrange(1 << 30)))
+    rng = random.Random(seed)
+    file = tmp_path / "lab.json"
+    flipped = alike = 0
+    lab = random_topology(rng, 14)
+    vpcd.up(lab)
+    for _ in range(3):
+        other = random_topology(rng, 14)  # its rules and routes, and some of its sandboxes
+        lab["Vpcs"] = other["Vpcs"]
+        for name in rng.sample(sorted(lab["Instances"]), 3):
+            lab["Instances"][name] = other["Instances"][name]
+        file.write_text(json.dumps(lab))
+        answers = [json.loads(vpcd.ctl("whatif", "-f", file, "-o", "json", *more, check=False).stdout)
+                   for more in ((), ("--all",))]
+        assert joined(answers[0]) == joined(answers[1]), seed
+        before = reached(vpcd, "random")
+        vpcd.ctl("up", "-y", "-f", file)
+        after = reached(vpcd, "random")
+        said = {(f["Change"], a, b, f"{port}/{proto}") for f in answers[0]["Flips"]
+                for port, proto in SERVICES if covers(f, f"{port}/{proto}")
+                for a in ends(f, "From") for b in ends(f, "To") if a != b}
+        true = {("opens", *x) for x in after - before} | {("closes", *x) for x in before - after}
+        assert said == true, (seed, said ^ true)
+        flipped += len(true)
+        alike += sum("FromAlike" in f or "ToAlike" in f for f in answers[0]["Flips"])
+    vpcd.down("random")
+    assert flipped > 20 and alike > 0, (seed, flipped, alike)
 
 
 # ---- recorded traffic ----
