@@ -7,7 +7,7 @@
 #include "vpcd/twin.h"
 #include "vpcd/twin_ends.h"
 
-#define FLIPS_SHOWN	 1000
+#define FLIPS_SHOWN	 5000
 #define FLIPS_TRACES_MAX 200000 /* of both networks together: about 3 seconds, 15 us each */
 
 enum flip_answer { ANSWER_ABSENT, ANSWER_DENY, ANSWER_ALLOW };

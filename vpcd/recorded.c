@@ -203,6 +203,14 @@ static const char *seen_at(const struct recorded *r, const struct json *flow)
 	return at ? at : attachment_by_mac(r, flow, "ToMac");
 }
 
+/* The same, also where it is a gateway's, which no packet starts at. */
+static const char *witness(const struct recorded *r, const struct json *flow)
+{
+	const char *id = json_str(json_get(flow, "Interface"));
+
+	return id && model_get(r->env[BEFORE].model, id) ? id : seen_at(r, flow);
+}
+
 static bool in_vpc(const struct holder *h)
 {
 	return strcmp(h->item->vpc, SYMBOL_INTERNET) && strcmp(h->item->vpc, SYMBOL_SERVICE);
@@ -399,7 +407,7 @@ int recorded_find(const struct recorded *r, const struct json *flow, struct reco
 	rc = flow_read(flow, &from, &to, ret, e);
 	if (rc)
 		return rc;
-	symbol_set(ret->seen_at, seen_at(r, flow));
+	symbol_set(ret->seen_at, witness(r, flow));
 	scope = scope_of(r, flow, &from, &to, &several);
 	if (several) {
 		obstacle_set(ret, "several VPCs have %s and its peer: say which by --vpc", &from);

@@ -21,6 +21,7 @@ TOPOLOGY = {
             "CidrBlock": "10.0.0.0/16", "InternetGateway": "igw",
             "Subnets": {"public": {"CidrBlock": "10.0.0.0/24", "RouteTable": "public"},
                         "private": {"CidrBlock": "10.0.1.0/24"}},
+            "NatGateways": {"nat": {"Subnet": "public", "PublicIp": "198.51.100.99"}},
             "RouteTables": {"public": {"Routes": {"0.0.0.0/0": "igw"}}},
             "SecurityGroups": {
                 "web": {"Ingress": ["tcp 80 from 0.0.0.0/0"]},
@@ -126,6 +127,9 @@ def test_only_the_witness_counts(net, tmp_path):
     assert rules(a) == set()
     a = propose(net, tmp_path, "shop/workers", [record(net, "a", "a", "db", 5432)])
     assert rules(a) == {"tcp 5432 to shop/db"}
+    net.enis["nat"] = net.rest("GET", "/v1/nat-gateways/nat")["NetworkInterfaceId"]
+    a = propose(net, tmp_path, "shop/workers", [record(net, "nat", "a", "db", 5432)])
+    assert rules(a) == set()
 
 
 def test_replies_are_nobodys_need(net, tmp_path):

@@ -272,21 +272,22 @@ def covers(flip, service):
 def test_over_random_changes_what_is_said_comes_true(vpcd, lab, tmp_path):
     """A random lab becomes another one: what flips, by what-if, is what is reached before and not after,
     or the other way, in the network itself; and asking one of many that are alike loses nothing."""
-    seed = int(os.environ.get("VPCD_TEST_SEED", random.randrange(1 << 30)))
+    seed = int(os.environ.get("VPCD_TEST_SEED", 20))
     rng = random.Random(seed)
     file = tmp_path / "lab.json"
     flipped = alike = 0
-    topology = random_topology(rng, 14)
+    topology = random_topology(rng, 12)
     lab(topology)
     mine = {*topology["Instances"], *topology["InternetHosts"], "internet"}
     for _ in range(3):
-        other = random_topology(rng, 14)  # its rules and routes, and some of its sandboxes
+        other = random_topology(rng, 12)  # its rules and routes, and some of its sandboxes
         topology["Vpcs"] = other["Vpcs"]
         for name in rng.sample(sorted(topology["Instances"]), 3):
             topology["Instances"][name] = other["Instances"][name]
         file.write_text(json.dumps(topology))
         answers = [json.loads(vpcd.ctl("whatif", "-f", file, "-o", "json", *more, check=False).stdout)
                    for more in ((), ("--all",))]
+        assert not any("MoreFlips" in a for a in answers), seed
         assert joined(answers[0]) == joined(answers[1]), seed
         before = reached(vpcd, "random")
         vpcd.ctl("up", "-y", "-f", file)
