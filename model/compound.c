@@ -119,10 +119,11 @@ static void list_done(const struct field *f, void *p)
 	free(l->v);
 }
 
-static int list_alloc(const struct field *f, size_t n, struct list *ret)
+/* given: one without items has memory too, which tells it from one that was left out. */
+static int list_alloc(const struct field *f, size_t n, bool given, struct list *ret)
 {
-	*ret = (struct list){.v = n ? calloc(n, f->elem->size) : NULL, .n = n};
-	if (n && !ret->v) {
+	*ret = (struct list){.v = n || given ? calloc(n ? n : 1, f->elem->size) : NULL, .n = n};
+	if ((n || given) && !ret->v) {
 		ret->n = 0;
 		return -ENOMEM;
 	}
@@ -138,7 +139,7 @@ static int list_parse(const struct field *f, const struct json *j, void *p, stru
 
 	if (json_type(j) != JSON_ARRAY)
 		return value_refuse(j, e, "an array");
-	if (list_alloc(f, json_len(j), &l))
+	if (list_alloc(f, json_len(j), true, &l))
 		return err_sys(e, -ENOMEM, "parse");
 	json_for_each (c, j) {
 		r = value_parse(f->elem, c, item_at(f, &l, i), e);
@@ -201,7 +202,7 @@ static void list_schema(const struct field *f, struct json *out)
 static int list_copy(const struct field *f, const void *from, void *to)
 {
 	const struct list *l = from;
-	int r = list_alloc(f, l->n, to);
+	int r = list_alloc(f, l->n, l->v != NULL, to);
 
 	for (size_t i = 0; !r && i < l->n; i++)
 		r = value_copy(f->elem, item_at(f, l, i), item_at(f, to, i));

@@ -277,6 +277,36 @@ int object_input(struct object *o, const struct json *spec, struct err *e)
 	return r ? r : object_patch(o, spec, e);
 }
 
+/* Characters, not octets, of UTF-8. */
+static size_t text_len(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+int object_tags_check(const struct object *o, struct err *e)
+{
+	if (o->tags.n > TAGS_MAX)
+		return err_set(e, -ENOSPC, "TagLimitExceeded", "Tags", "%zu tags: at most %d",
+			       o->tags.n, TAGS_MAX);
+	for (size_t i = 0; i < o->tags.n; i++) {
+		const char *key = o->tags.keys[i], *value = o->tags.values[i];
+		bool name = !strcmp(key, "Name");
+
+		if (text_len(key) > TAG_KEY_MAX)
+			return err_set(e, -EINVAL, "InvalidParameterValue", "Tags",
+				       "tag key %.32s...: at most %d characters", key, TAG_KEY_MAX);
+		if (text_len(value) > TAG_VALUE_MAX)
+			return err_set(e, -EINVAL, "InvalidParameterValue", name ? "Name" : "Tags",
+				       "tag %s: its value has %zu characters, at most %d", key,
+				       text_len(value), TAG_VALUE_MAX);
+	}
+	return 0;
+}
+
 static int status_member(struct object *o, const struct json *v, struct err *e)
 {
 	const struct field *f = field_find(o->kind->fields, json_key(v));

@@ -13,6 +13,13 @@ int object_input(struct object *o, const struct json *spec, struct err *e);
 int object_patch(struct object *o, const struct json *patch, struct err *e);
 
 /* COMPUTED members: apart from the spec in the database too. Null clears. */
+/* The tags of an object that is written, its name among them (EC2 User Guide, tag restrictions; of
+ * an object that is read nothing is asked). TagLimitExceeded, InvalidParameterValue. */
+#define TAGS_MAX      50
+#define TAG_KEY_MAX   128 /* characters */
+#define TAG_VALUE_MAX 256
+int object_tags_check(const struct object *o, struct err *e);
+
 struct json *object_status(const struct object *o);
 int object_set_status(struct object *o, const struct json *status, struct err *e);
 

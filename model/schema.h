@@ -81,7 +81,9 @@ enum field_flags {
 #define CIDR_AUTO 255
 #define IP_AUTO	  255
 
-struct list { /* items are packed: item i lies at v + i * elem size */
+/* Items are packed: item i lies at v + i * elem size. One without items has v NULL if it was left
+ * out, and another if it was given as empty. */
+struct list {
 	size_t n;
 	void *v;
 };

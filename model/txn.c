@@ -301,6 +301,8 @@ int txn_create(struct txn *t, const struct kind *k, const struct json *spec, con
 	memcpy(id, o->id, sizeof(id));
 	r = object_input(o, spec, e);
 	if (!r)
+		r = object_tags_check(o, e);
+	if (!r)
 		r = complete(t, scope_vpc, NULL, o, e);
 	if (!r)
 		r = insert(t, TAKE(o), e);
@@ -343,6 +345,8 @@ int txn_update(struct txn *t, const char *id, const struct json *patch, struct e
 		return err_set(e, -EPERM, "IncorrectState", "", "%s %s is deleted", old->kind->name,
 			       id);
 	r = object_patch(new, patch, e);
+	if (!r)
+		r = object_tags_check(new, e);
 	if (!r)
 		r = complete(t, model_object_vpc(txn_model(t), old), old, new, e);
 	if (!r)

@@ -197,7 +197,7 @@ static struct json *interface_spec(const struct interface_input *in)
 		json_set_str(spec, "PrivateIpAddress", ip_format(in->address, text));
 	if (in->secondary && in->secondary->n)
 		json_set(spec, "SecondaryPrivateIpAddresses", addresses_print(in->secondary));
-	if (in->ipv6 && in->ipv6->n)
+	if (in->ipv6 && in->ipv6->v) /* none, if it is said */
 		json_set(spec, "Ipv6Addresses", addresses_print(in->ipv6));
 	if (in->groups && in->groups->n)
 		json_set(spec, "Groups", value_print(&groups_field, in->groups));

@@ -108,7 +108,7 @@ static int address_check(struct txn *t, const struct network_interface *old,
 {
 	int rc = old ? 0 : primary_check(t, eni, s, e);
 
-	if (!rc && !old && !eni->ipv6_addresses.n && s->assign_ipv6_address_on_creation)
+	if (!rc && !old && !eni->ipv6_addresses.v && s->assign_ipv6_address_on_creation)
 		rc = addresses_add_auto(&eni->ipv6_addresses, e);
 	if (!rc && old && eni->interface_type != INTERFACE_INTERFACE && addresses_differ(old, eni))
 		rc = err_set(e, -EINVAL, "OperationNotPermitted", "",

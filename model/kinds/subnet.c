@@ -15,7 +15,7 @@ static const struct field fields[] = {
 	    .help = "VPC that owns the subnet"),
 	FIELD(subnet, cidr_block, "CidrBlock", .flags = REQUIRED | IMMUTABLE | COLUMN,
 	      .help = "Range within the VPC, /16 to /28"),
-	FIELD(subnet, ipv6_cidr_block, "Ipv6CidrBlock", .flags = AUTO,
+	FIELD(subnet, ipv6_cidr_block, "Ipv6CidrBlock", .flags = AUTO | COLUMN,
 	      .help = "IPv6 range within the VPC's, /44 to /64 in steps of 4; auto: a free /64"),
 	FIELD(subnet, availability_zone, "AvailabilityZone", .flags = ALLOCATED | COLUMN, .max = 32,
 	      .help = "Zone of the region"),

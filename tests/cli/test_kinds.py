@@ -95,8 +95,8 @@ def test_http_status_becomes_the_exit_code(vpcctl, daemon, status, message, code
 
 def test_tables_show_names_first_and_short_ids(vpcctl, vpcs):
     lines = vpcctl("vpc", "list").stdout.splitlines()
-    assert lines[0].split() == ["NAME", "ID", "CIDR-BLOCK", "STATE"]
-    assert lines[1].split() == ["shop", "vpc-01234567", "10.0.0.0/16", "available"]
+    assert lines[0].split() == ["NAME", "ID", "CIDR-BLOCK", "IPV6-CIDR-BLOCK", "STATE"]
+    assert lines[1].split() == ["shop", "vpc-01234567", "10.0.0.0/16", "-", "available"]
     assert lines[2].split()[:2] == ["-", "vpc-11234567"]
     assert "vpc-0123456789abcdef0" in vpcctl("vpcs", "--no-trunc").stdout
     assert "TAGS" in vpcctl("vpc", "ls", "-o", "wide").stdout

@@ -189,6 +189,11 @@ static void subnet_assigns_addresses_to_new_interfaces(void **state)
 	i = make(t, KIND_INSTANCE, "{'SubnetId': '%s'}", n.subnet);
 	assert_int_equal(GET(instance, t, i)->ipv6_addresses.n, 1);
 	assert_ip(six_of(t, GET(instance, t, i)->network_interface_id, 0), "2001:db8:4000:1::4");
+	/* Unless it is said that there be none (EC2 API, CreateNetworkInterface: a count of 0). */
+	i = make(t, KIND_INSTANCE, "{'SubnetId': '%s', 'Ipv6Addresses': []}", n.subnet);
+	assert_int_equal(GET(instance, t, i)->ipv6_addresses.n, 0);
+	i = make(t, KIND_NETWORK_INTERFACE, "{'SubnetId': '%s', 'Ipv6Addresses': []}", n.subnet);
+	assert_int_equal(GET(network_interface, t, i)->ipv6_addresses.n, 0);
 	f = make(t, KIND_FUNCTION, "{'SubnetIds': ['%s']}", n.subnet);
 	assert_int_equal(GET(network_interface, t, GET(function, t, f)->network_interface_id)
 				 ->ipv6_addresses.n,

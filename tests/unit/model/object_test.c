@@ -203,6 +203,37 @@ static void protocols_print_by_name_or_number(void **state)
 			      "IpProtocol", protos[i].out);
 }
 
+/* EC2 User Guide, tag restrictions. */
+static void names_and_tags_have_limits(void **state)
+{
+	char name[300], spec[1200];
+	const char *id;
+
+	memset(name, 'x', sizeof(name));
+	name[256] = '\0';
+	id = make(txn, KIND_VPC, "{'CidrBlock': '10.0.0.0/16', 'Name': '%s'}", name);
+	memset(name, 'x', sizeof(name));
+	name[257] = '\0';
+	snprintf(spec, sizeof(spec), "{'CidrBlock': '10.0.0.0/16', 'Name': '%s'}", name);
+	assert_refused(KIND_VPC, spec, "InvalidParameterValue", "Name", "257 characters, at most");
+	snprintf(spec, sizeof(spec), "{'CidrBlock': '10.0.0.0/16', 'Tags': {'a': '%s'}}", name);
+	assert_refused(KIND_VPC, spec, "InvalidParameterValue", "Tags", "at most 256");
+	name[129] = '\0';
+	snprintf(spec, sizeof(spec), "{'CidrBlock': '10.0.0.0/16', 'Tags': {'%s': 'a'}}", name);
+	assert_refused(KIND_VPC, spec, "InvalidParameterValue", "Tags", "at most 128");
+	memset(name, 'x', sizeof(name));
+	name[257] = '\0';
+	assert_int_not_equal(patch(txn, id, NULL, "{'Name': '%s'}", name), 0);
+	for (int i = 0; i < 49; i++) /* the name is one */
+		assert_int_equal(patch(txn, id, NULL, "{'Tags': {'t%d': ''}}", i), 0);
+	assert_int_not_equal(patch(txn, id, NULL, "{'Tags': {'t50': ''}}"), 0);
+	/* Characters, not octets: 256 of two. */
+	for (size_t i = 0; i < 256; i++)
+		memcpy(spec + 2 * i, "\u00e9", 2);
+	spec[512] = '\0';
+	assert_int_equal(patch(txn, id, NULL, "{'Tags': {'t1': '%s'}}", spec), 0);
+}
+
 static void name_and_tag_name_are_one(void **state)
 {
 	const char *id = make(txn, KIND_VPC, "{'CidrBlock': '10.0.0.0/16', 'Tags': {'Name': 'a'}}");
@@ -366,6 +397,7 @@ int main(void)
 		CASE(computed_fields_are_refused),
 		CASE(excluding_fields_are_refused),
 		CASE(protocols_print_by_name_or_number),
+		CASE(names_and_tags_have_limits),
 		CASE(name_and_tag_name_are_one),
 		CASE(patch_merges_and_null_restores_the_default),
 		CASE(patch_of_maps_merges_by_key),
