@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * See drop_text.h.
  */
+#include <arpa/inet.h>
 #include <stdio.h>
 
 #include "lib/buf.h"
@@ -51,6 +52,10 @@ static void put_table(const struct trace_env *env, uint32_t subnet, struct buf *
 static void put_resource(const struct trace_env *env, const struct drop_event *ev, struct buf *out)
 {
 	struct trail_hop h = {.number = ev->number, .rule = ev->rule};
+
+	/* Rules are counted by family, and the family is the address's. */
+	if (ev->frame[12] == 0x08 && !ev->frame[13])
+		h.saddr.w[2] = htonl(0xffff);
 
 	switch (ev->reason) {
 	case DROP_SG_EGRESS:
