@@ -463,8 +463,10 @@ struct flow {
 	 */
 	__u64 accounted_packets, accounted_bytes;
 	__u32 since; /* when it was accounted last, or began; seconds of virtual time */
-	__u32 reserved2;
+	__u32 born;  /* when the half began, after it was over if it was there before: virtual time
+		      * in FLOW_BORN_NS, rounded up; wraps in 18 years */
 };
+#define FLOW_BORN_NS   (1ull << 27)
 #define FLOW_COUNTED   0x00ffffffffffffffull
 #define FLOW_NEXT_LIFE 0x0100000000000000ull
 

@@ -106,6 +106,7 @@ static __always_inline void forward_fill(struct walk *w, const struct dp_config 
 	f->packets = f->accounted_packets = 1;
 	f->bytes = f->accounted_bytes = w->bytes;
 	f->since = w->now / NS_PER_SECOND;
+	f->born = w->now / FLOW_BORN_NS + 1;
 	f->saddr = w->at.saddr;
 	f->daddr = w->at.daddr;
 	f->sport = w->at.sport;
@@ -175,12 +176,8 @@ static __always_inline int reply_half(struct walk *w, const int own_stays)
 	__be16 sport, dport;
 
 	turn_ports(w->is.is_echo, w->key.sport, w->key.dport, &sport, &dport);
-	if (is_echo_reply(w)) {
-		/* Nor is one that is over to be as young as ours. */
-		if (f && flow_expired(&w->reverse_key, f, w->now))
-			flow_leave(&w->reverse_key, f, FLOW_CLOSED);
+	if (is_echo_reply(w))
 		return REPLY_KEPT;
-	}
 	if (!f || flow_state(f) != FLOW_LIVE || flow_expired(&w->reverse_key, f, w->now))
 		return REPLY_WANTED;
 	if (!ip128_equal(&f->saddr, &w->key.daddr) || !ip128_equal(&f->daddr, &w->key.saddr) ||

@@ -75,18 +75,20 @@ static __always_inline void flow_other_key(const struct flow_key *k, const struc
 	turn_ports(is_echo_key(k), f->sport, f->dport, &other->sport, &other->dport);
 }
 
-/* A pair is as old as its younger half. */
+/* A pair is as old as its younger half; but what began when this half was over already (unasked,
+ * and by another way) does not bring it back. */
 static __noinline int flow_expired(const struct flow_key *k, const struct flow *f, __u64 now)
 {
-	__u64 timeout = flow_timeout(k, f);
+	__u64 timeout = flow_timeout(k, f), end = f->last_seen_ns + timeout;
 	const struct flow *other;
 	struct flow_key key;
 
-	if (f->last_seen_ns + timeout > now)
+	if (end > now)
 		return 0;
 	flow_other_key(k, f, &key);
 	other = bpf_map_lookup_elem(&flows, &key);
-	return !other || other->last_seen_ns + timeout <= now;
+	return !other || other->last_seen_ns + timeout <= now ||
+	       (__s32)(other->born - (__u32)(end / FLOW_BORN_NS)) > 0;
 }
 
 static __always_inline int key_less(const struct flow_key *a, const struct flow_key *b)
@@ -227,6 +229,8 @@ static __noinline void flow_publish(const struct flow_key *k, const struct flow 
 	if (what == PUBLISH_NEW) {
 		f->packets = v->packets;
 		f->bytes = v->bytes;
+		if (f->last_seen_ns + flow_timeout(k, f) <= v->last_seen_ns)
+			f->born = v->born;
 	}
 	f->since = v->since;
 	f->generation = v->generation;

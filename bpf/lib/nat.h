@@ -319,7 +319,7 @@ static __always_inline int try_own(struct nat_search *s)
 	if (!w)
 		return 0;
 	f = bpf_map_lookup_elem(&flows, &w->key);
-	if (!f || flow_state(f) != FLOW_LIVE || (f->flags & FLOW_REPLY))
+	if (!f || flow_state(f) != FLOW_LIVE || (f->flags & FLOW_REPLY) || !f->nat)
 		return 0;
 	if (f->nat == w->nat && ip128_equal(&f->saddr, &w->reverse_key.daddr) &&
 	    nat_try(s, nat_index_of(s->window, f->sport), OVER_EXPIRED) == CLAIM_OK)
