@@ -465,18 +465,20 @@ static bool is_link_local(const struct ip *a)
 	       ip_within6(a, "fd00:ec2::/32");
 }
 
-/* Names are served to every client under an address of its own; no gate filters them. */
+/* Names are served to every client under an address of its own; no gate filters them. What answers
+ * somebody else, who used the resolver's address, has none. */
 static enum drop_reason to_resolver(struct reference *r, struct walk *w)
 {
+	bool standing = w->known && !strcmp(w->known->out, PLACE_ID_SERVICE);
 	bool asks = (w->p->protocol == IPPROTO_UDP || w->p->protocol == IPPROTO_TCP) &&
 		    w->at.dport == 53;
 
 	if ((!asks && !w->of_error) || !place_find(r->m, PLACE_ID_SERVICE, &w->to))
 		return DROP_LINK_LOCAL;
 	w->at.dst = w->to.addresses[w->at.dst.family == AF_INET6];
-	w->source_open = true;
+	w->source_open = !w->known || standing;
 	if (w->known)
-		w->at.src = w->known->to.src;
+		w->at.src = standing ? w->known->to.src : (struct ip){0};
 	w->routed = w->tracked_out = w->tracked_in = true;
 	return DROP_NONE;
 }
