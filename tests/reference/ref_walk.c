@@ -410,6 +410,8 @@ static enum drop_reason by_nat(struct reference *r, struct walk *w, const char *
 	w->local = false;
 	w->at.src = private_;
 	w->port_open = !w->of_error;
+	if (w->port_open && w->known && !strcmp(w->known->nat, gateway))
+		w->at.sport = w->known->to.sport; /* which the receiver knows it by */
 	hop = subnet_route(r->m, s, &w->at.dst);
 	if (hop.kind == HOP_PEERING || hop.kind == HOP_EGRESS_ONLY)
 		hop = (struct hop){HOP_BLACKHOLE, NULL};
