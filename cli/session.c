@@ -70,6 +70,14 @@ int session_ask(int ctl, const struct json *request, struct json **ret, struct e
 
 /* ---- the terminal ---- */
 
+static void terminal_resize(const struct session *s)
+{
+	struct winsize ws;
+
+	if (s->master >= 0 && !ioctl(STDIN_FILENO, TIOCGWINSZ, &ws))
+		ioctl(s->master, TIOCSWINSZ, &ws);
+}
+
 static int terminal_open(struct session *s, int *ret_slave, struct err *e)
 {
 	char name[64];
@@ -79,15 +87,10 @@ static int terminal_open(struct session *s, int *ret_slave, struct err *e)
 	    ptsname_r(s->master, name, sizeof(name)))
 		return err_sys(e, -errno, "open a pseudo-terminal");
 	*ret_slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	return *ret_slave < 0 ? err_sys(e, -errno, "open %s", name) : 0;
-}
-
-static void terminal_resize(const struct session *s)
-{
-	struct winsize ws;
-
-	if (s->master >= 0 && !ioctl(STDIN_FILENO, TIOCGWINSZ, &ws))
-		ioctl(s->master, TIOCSWINSZ, &ws);
+	if (*ret_slave < 0)
+		return err_sys(e, -errno, "open %s", name);
+	terminal_resize(s); /* before the command asks */
+	return 0;
 }
 
 static void terminal_raw(struct session *s)
