@@ -118,7 +118,9 @@ enum eni_flags {
 	ENI_SERVICE = 8,	/* the service namespace's first foot */
 	ENI_UPLINK = 16,	/* leads out of the machine: nothing that it sends opens a flow */
 	ENI_STAYS = 32,		/* of the simulated internet alone: never leaves by the uplink */
-	ENI_FOR_ALL = 64, /* opens flows for everybody: its second one, the resolver's way out */
+	ENI_FOR_ALL = 64,   /* opens flows for everybody: its second one, the resolver's way out */
+	ENI_MIRRORED = 128, /* `mirrors` has an entry for it */
+	ENI_MIRRORED_DNS = 256, /* and wants what it says to the resolver: none is answered here */
 };
 
 enum output_mode { OUTPUT_PEER, OUTPUT_REDIRECT }; /* veth's peer; a TAP or other device */
@@ -455,7 +457,8 @@ struct flow {
 	__u32 group_generation;
 	__u32 nat;   /* NAT gateway number, 0: none */
 	__u8 output; /* enum output_mode */
-	__u8 reserved[3];
+	__u8 mirror; /* what mirror_choose() said: sessions of sender and receiver; 0: none */
+	__u8 reserved[2];
 	__u32 established_timeout, opening_timeout; /* seconds idle, with and without
 						     * FLOW_ESTABLISHED; 0: the protocol's */
 	/* Of packets and bytes, what stands in eni_totals already; above FLOW_COUNTED, the number
@@ -661,6 +664,8 @@ struct drop_event {
 	__u32 captured;	      /* bytes of it in `frame`, to DROP_FRAME_MAX; the event ends there */
 	__u8 frame[DROP_FRAME_MAX];
 };
+
+#include "bpf/abi_mirror.h"
 
 /* ---- link-local services ---- */
 

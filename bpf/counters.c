@@ -58,6 +58,30 @@ int dataplane_drops(struct dataplane *dp,
 	return map_walk(&dp->drops, drop_one, &w, e);
 }
 
+struct mirror_walk {
+	int n_cpus;
+	int (*fn)(void *arg, uint32_t ifindex, const struct mirror_count *c);
+	void *arg;
+};
+
+static int mirror_one(void *arg, const void *key, const void *values)
+{
+	const struct mirror_walk *w = arg;
+	struct mirror_count c;
+
+	sum(values, w->n_cpus, (uint64_t *)&c, sizeof(c) / 8);
+	return w->fn(w->arg, *(const uint32_t *)key, &c);
+}
+
+int dataplane_mirror_counts(struct dataplane *dp,
+			    int (*fn)(void *arg, uint32_t ifindex, const struct mirror_count *c),
+			    void *arg, struct err *e)
+{
+	struct mirror_walk w = {dp->n_cpus, fn, arg};
+
+	return map_walk(&dp->mirror_counts, mirror_one, &w, e);
+}
+
 int dataplane_nat_stats(struct dataplane *dp, uint32_t nat, struct nat_stats *ret, struct err *e)
 {
 	cleanup_free uint64_t *values = malloc(dp->nat_stats.value);
@@ -157,6 +181,8 @@ int dataplane_forget_counters(struct dataplane *dp, uint32_t ifindex, struct err
 	struct drop_key keys[DROP_REASON_COUNT];
 	int rc = map_delete(&dp->linklocal, &ifindex, 1, e);
 
+	if (!rc)
+		rc = map_delete(&dp->mirror_counts, &ifindex, 1, e);
 	if (rc)
 		return rc;
 	for (uint32_t reason = 0; reason < DROP_REASON_COUNT; reason++)

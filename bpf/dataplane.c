@@ -46,6 +46,8 @@ static void set_sizes(struct eni_bpf *s, uint32_t enis, uint32_t flows)
 		{s->maps.fragments, FRAGMENT_SLOTS * (enis + 64)},
 		{s->maps.eni_flows, enis + 64},
 		{s->maps.eni_totals, enis + 64},
+		{s->maps.mirrors, enis + 64},
+		{s->maps.mirror_counts, enis + 64},
 		{s->maps.names, 16 * enis + 1024},
 		{s->maps.linklocal, enis + 64},
 		{s->maps.dns_answers, 16 * enis + 131072},
@@ -158,6 +160,7 @@ static void take_maps(struct dataplane *dp, const struct eni_bpf *s)
 		[DP_ADDRESSES] = s->maps.addresses,
 		[DP_ROUTES] = s->maps.routes,
 		[DP_NATS] = s->maps.nats,
+		[DP_MIRRORS] = s->maps.mirrors,
 		[DP_CLASSIFIERS] = s->maps.classifiers,
 		[DP_RULE_ADDRESSES] = s->maps.rule_addresses,
 		[DP_RULE_PORTS] = s->maps.rule_ports,
@@ -176,6 +179,8 @@ static void take_maps(struct dataplane *dp, const struct eni_bpf *s)
 				     sizeof(struct flow)};
 	dp->linklocal = (struct map_ref){bpf_map__fd(s->maps.linklocal), "linklocal",
 					 sizeof(uint32_t), sizeof(struct linklocal)};
+	dp->mirror_counts = (struct map_ref){bpf_map__fd(s->maps.mirror_counts), "mirror_counts",
+					     sizeof(uint32_t), cpus * sizeof(struct mirror_count)};
 	dp->drops = (struct map_ref){bpf_map__fd(s->maps.drops), "drops", sizeof(struct drop_key),
 				     cpus * sizeof(struct counter)};
 	dp->nat_stats = (struct map_ref){bpf_map__fd(s->maps.nat_stats), "nat_stats",
@@ -208,6 +213,7 @@ static void take_programs(struct dataplane *dp, const struct eni_bpf *s)
 {
 	dp->eni_prog = bpf_program__fd(s->progs.eni_ingress);
 	dp->trace_prog = bpf_program__fd(s->progs.eni_trace);
+	dp->mirror_prog = bpf_program__fd(s->progs.eni_mirror);
 	dp->retire_prog = bpf_program__fd(s->progs.flows_retire);
 	dp->correct_prog = bpf_program__fd(s->progs.flows_correct);
 }
@@ -224,7 +230,9 @@ static int map_arrays(struct dataplane *dp, const struct eni_bpf *s, struct err 
 		rc = map_array(s->maps.retire, &dp->retire, e);
 	if (!rc)
 		rc = map_array(s->maps.trail, &dp->trail, e);
-	return rc ? rc : map_array(s->maps.drop_watch, &dp->drop_watch, e);
+	if (!rc)
+		rc = map_array(s->maps.drop_watch, &dp->drop_watch, e);
+	return rc ? rc : map_array(s->maps.mirror_device, &dp->mirror_device, e);
 }
 
 static void only_trace(struct eni_bpf *s)
@@ -338,8 +346,9 @@ void dataplane_close(struct dataplane *dp)
 {
 	if (!dp)
 		return;
-	struct mapped *const arrays[] = {&dp->config, &dp->group_rules, &dp->acl_rules,
-					 &dp->retire, &dp->trail,	&dp->drop_watch};
+	struct mapped *const arrays[] = {&dp->config,	    &dp->group_rules, &dp->acl_rules,
+					 &dp->retire,	    &dp->trail,	      &dp->drop_watch,
+					 &dp->mirror_device};
 
 	for (size_t i = 0; i < ARRAY_SIZE(arrays); i++)
 		if (arrays[i]->p)
@@ -359,6 +368,11 @@ int dataplane_eni_prog(const struct dataplane *dp)
 int dataplane_trace_prog(const struct dataplane *dp)
 {
 	return dp->trace_prog;
+}
+
+int dataplane_mirror_prog(const struct dataplane *dp)
+{
+	return dp->mirror_prog;
 }
 
 bool dataplane_checks_checksum_start(const struct dataplane *dp)
@@ -434,6 +448,13 @@ void dataplane_set_service(struct dataplane *dp, uint32_t ifindex)
 uint32_t dataplane_service(const struct dataplane *dp)
 {
 	return __atomic_load_n(&config(dp)->service_ifindex, __ATOMIC_ACQUIRE);
+}
+
+void dataplane_set_mirror_device(struct dataplane *dp, uint32_t ifindex)
+{
+	struct mirror_device *d = dp->mirror_device.p;
+
+	__atomic_store_n(&d->ifindex, ifindex, __ATOMIC_RELEASE);
 }
 
 uint64_t dataplane_clock_offset(const struct dataplane *dp)

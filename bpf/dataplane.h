@@ -34,6 +34,7 @@ int dataplane_purge(const char *pin_dir, struct err *e);
 /* Descriptors of the programs, for attaching; owned by dp. */
 int dataplane_eni_prog(const struct dataplane *dp);
 int dataplane_trace_prog(const struct dataplane *dp);
+int dataplane_mirror_prog(const struct dataplane *dp); /* for the peer of the mirror device */
 /* Whether the kernel can check CHECKSUM_PARTIAL headers (bpf_cast_to_kern_ctx, 6.2). */
 bool dataplane_checks_checksum_start(const struct dataplane *dp);
 
@@ -46,6 +47,7 @@ enum dp_map {
 	DP_ROUTES,
 	DP_NATS,
 	DP_GATEWAYS,
+	DP_MIRRORS,
 	DP_CLASSIFIERS,
 	DP_RULE_ADDRESSES,
 	DP_RULE_PORTS,
@@ -86,6 +88,9 @@ void dataplane_set_service(struct dataplane *dp, uint32_t ifindex);
 uint32_t dataplane_service(const struct dataplane *dp);
 /* Packets a second that an interface may send to link-local services; 0: LINKLOCAL_PACKETS. */
 void dataplane_set_linklocal(struct dataplane *dp, uint32_t packets);
+
+/* The link that copies of mirrored packets go out by (struct mirror_device); 0: none. */
+void dataplane_set_mirror_device(struct dataplane *dp, uint32_t ifindex);
 
 /* Virtual time in ns, and moving it forward. */
 uint64_t dataplane_now(const struct dataplane *dp);
@@ -174,6 +179,11 @@ int dataplane_eni_totals(struct dataplane *dp,
 			 int (*fn)(void *arg, uint32_t ifindex, const struct eni_totals *t),
 			 void *arg, struct err *e);
 
+/* What became of copies, by source. */
+int dataplane_mirror_counts(struct dataplane *dp,
+			    int (*fn)(void *arg, uint32_t ifindex, const struct mirror_count *c),
+			    void *arg, struct err *e);
+
 const char *drop_reason_name(enum drop_reason r); /* "SG_INGRESS" */
 const char *drop_reason_text(enum drop_reason r);
 int dataplane_drops(struct dataplane *dp,
@@ -207,7 +217,7 @@ int dataplane_rule_hits_clear(struct dataplane *dp, uint32_t first, uint32_t n, 
 /* What an interface sent to link-local services; zeros where it sent nothing. */
 int dataplane_linklocal(struct dataplane *dp, uint32_t ifindex, struct linklocal *ret,
 			struct err *e);
-/* Forgets an interface's counters: drops, flows, link-local services. */
+/* Forgets an interface's counters: drops, flows, copies, link-local services. */
 int dataplane_forget_counters(struct dataplane *dp, uint32_t ifindex, struct err *e);
 
 /* What the dry entry point takes for given (write it first), and what it met (read it after). */

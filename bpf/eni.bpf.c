@@ -19,6 +19,7 @@
 #include "bpf/lib/drop.h"
 #include "bpf/lib/fragment.h"
 #include "bpf/lib/icmp.h"
+#include "bpf/lib/mirror.h"
 #include "bpf/lib/mtu.h"
 #include "bpf/lib/nd.h"
 #include "bpf/lib/output.h"
@@ -172,7 +173,7 @@ static __always_inline int forward(struct __sk_buff *skb, struct walk *w, struct
 	__u32 ifindex = f->output_ifindex, flags = f->flags, nat = f->nat;
 	const __u32 rewrites = flags & (FLOW_SNAT | FLOW_DNAT), plain = rewrites && is_plain(w);
 	struct headers4 to = {f->saddr.w[3], f->daddr.w[3], f->sport, f->dport};
-	__u8 dmac[6], mode = f->output;
+	__u8 dmac[6], mode = f->output, mirror = f->mirror;
 	__u16 mtu = f->mtu;
 	int established;
 
@@ -187,6 +188,8 @@ static __always_inline int forward(struct __sk_buff *skb, struct walk *w, struct
 		nat_advance(w, f, flags, established);
 	if (w->is.fragment == FRAGMENT_FIRST)
 		fragment_remember(w);
+	if (mirror)
+		mirror_sent(skb, w, mirror);
 	set_macs(skb, dmac, flags & FLOW_ROUTED);
 	if (plain && !rewrite_in_place(skb, w, to)) {
 		count_drop(w->key.ifindex, DROP_INTERNAL, w->bytes);
@@ -196,6 +199,8 @@ static __always_inline int forward(struct __sk_buff *skb, struct walk *w, struct
 		rewrite(skb, w, &w->at);
 	if (nat && (w->is.tcp_flags & TCP_SYN))
 		mss_clamp(skb, w, mtu);
+	if (mirror)
+		mirror_received(skb, ifindex, mirror);
 	return send(skb, w, ifindex, mode);
 }
 
@@ -206,6 +211,9 @@ static __always_inline int pass_error(struct __sk_buff *skb, struct walk *w, int
 
 	if (w->dry)
 		return DROP_NONE;
+	w->mirror = mirror_choose(w);
+	if (w->mirror)
+		mirror_sent(skb, w, w->mirror);
 	/* A router on the way has an address of its own, which a gateway may translate. */
 	if ((w->old_flags & (FLOW_SNAT | FLOW_DNAT)) || !ip128_equal(&w->at.saddr, &w->key.saddr)) {
 		reason = error_rewrite(skb, w);
@@ -213,6 +221,8 @@ static __always_inline int pass_error(struct __sk_buff *skb, struct walk *w, int
 			return reason;
 	}
 	set_macs(skb, w->target.mac, w->flow_flags & FLOW_ROUTED);
+	if (w->mirror)
+		mirror_received(skb, w->output_ifindex, w->mirror);
 	*action = hand_over(skb, w->output_ifindex, w->target.output);
 	return DROP_NONE;
 }
@@ -246,11 +256,15 @@ static __always_inline int open_flow(struct __sk_buff *skb, struct walk *w, cons
 		return DROP_LOSS;
 	if (w->is.fragment == FRAGMENT_FIRST)
 		fragment_remember(w);
+	if (w->mirror)
+		mirror_sent(skb, w, w->mirror);
 	set_macs(skb, w->target.mac, w->flow_flags & FLOW_ROUTED);
 	if (w->flow_flags & (FLOW_SNAT | FLOW_DNAT))
 		rewrite(skb, w, &w->at);
 	if (w->nat && (w->is.tcp_flags & TCP_SYN))
 		mss_clamp(skb, w, w->mtu);
+	if (w->mirror)
+		mirror_received(skb, w->output_ifindex, w->mirror);
 	*action = send(skb, w, w->output_ifindex, w->target.output);
 	return DROP_NONE;
 }
@@ -287,7 +301,7 @@ static __always_inline int inspect_query(struct __sk_buff *skb, struct walk *w,
 	reason = linklocal_allow(w->key.ifindex, w->now,
 				 *(volatile const __u32 *)&cfg->linklocal_packets);
 	if (reason || w->key.protocol != IPPROTO_UDP || w->is.l4_offset != l4 ||
-	    !is_own_address(w, &w->key.saddr))
+	    (w->self.flags & ENI_MIRRORED_DNS) || !is_own_address(w, &w->key.saddr))
 		return reason;
 	if (dns_answer_here(skb, w->self.vpc) == DNS_MISS)
 		return DROP_NONE;
@@ -366,6 +380,25 @@ int eni_ingress(struct __sk_buff *skb)
 			return bpf_redirect(w->key.ifindex, 0);
 	}
 	return action;
+}
+
+/* At the pair of links that copies of mirrored packets take; see lib/mirror.h. */
+SEC("tc")
+int eni_mirror(struct __sk_buff *skb)
+{
+	__u32 mark = skb->mark, len = skb->len;
+	struct walk *w = walk_begin(skb, 0);
+	int reason;
+
+	if (!w)
+		return TC_ACT_SHOT;
+	skb->mark = 0;
+	reason = mirror_send(skb, w, mark);
+	mirror_tell(MARK_IFINDEX(mark), mark & MARK_INBOUND, reason, len);
+	if (!reason)
+		return bpf_redirect(w->output_ifindex, 0);
+	drop_show(skb, w, reason);
+	return TC_ACT_SHOT;
 }
 
 SEC("tc")

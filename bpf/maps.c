@@ -21,6 +21,7 @@ static const struct {
 	[DP_ROUTES] = {"routes", "bpf.route_update", sizeof(struct route_key),
 		       sizeof(struct route_entry)},
 	[DP_NATS] = {"nats", "bpf.nat_update", sizeof(uint32_t), sizeof(struct nat_entry)},
+	[DP_MIRRORS] = {"mirrors", "bpf.mirror_update", sizeof(uint32_t), sizeof(struct mirror)},
 	[DP_CLASSIFIERS] = {"classifiers", "bpf.classifier_update", sizeof(uint32_t),
 			    sizeof(struct classifier)},
 	[DP_RULE_ADDRESSES] = {"rule_addresses", "bpf.rule_address_update",

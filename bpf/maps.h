@@ -87,6 +87,18 @@ struct {
 	__type(value, struct retire_entry);
 } retire SEC(".maps");
 
+MAP(mirrors, BPF_MAP_TYPE_HASH, __u32, struct mirror, BPF_F_NO_PREALLOC);
+MAP(mirror_counts, BPF_MAP_TYPE_PERCPU_HASH, __u32, struct mirror_count, BPF_F_NO_PREALLOC);
+
+/* One element, mapped by the daemon. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct mirror_device);
+} mirror_device SEC(".maps");
+
 /* Who listens to drops says so here, mapped. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

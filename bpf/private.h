@@ -77,9 +77,10 @@ struct dataplane {
 	void *skeleton; /* struct eni_bpf of eni.skel.h */
 	struct map_ref maps[DP_MAP_COUNT];
 	struct map_ref eni_totals, flows, drops, nat_stats, rule_hits, fragments, eni_flows,
-		flows_common, linklocal, flow_parts, flow_logged, flow_log_told, nat_refusals;
-	int eni_prog, trace_prog, retire_prog, correct_prog;
-	struct mapped config, group_rules, acl_rules, retire, trail, drop_watch;
+		flows_common, linklocal, flow_parts, flow_logged, flow_log_told, nat_refusals,
+		mirror_counts;
+	int eni_prog, trace_prog, mirror_prog, retire_prog, correct_prog;
+	struct mapped config, group_rules, acl_rules, retire, trail, drop_watch, mirror_device;
 	int drop_events; /* the ring buffer's descriptor */
 	struct ring_buffer *drop_ring;
 	struct drop_reader *drop_reader; /* while it is read */

@@ -95,6 +95,13 @@ static const char *const create_examples[KIND_COUNT] = {
 				     "FirewallDomainListId=bad,Priority=1,Action=BLOCK",
 	[KIND_QUERY_LOG_CONFIG] = "--name log --vpc-ids shop",
 	[KIND_FLOW_LOG] = "--name traffic --vpc-id shop --max-aggregation-interval 60",
+	[KIND_TRAFFIC_MIRROR_TARGET] = "--name ids --network-interface-id ids",
+	[KIND_TRAFFIC_MIRROR_FILTER] = "--name all --egress-filter-rules RuleNumber=100,"
+				       "RuleAction=accept,SourceCidrBlock=0.0.0.0/0,"
+				       "DestinationCidrBlock=0.0.0.0/0",
+	[KIND_TRAFFIC_MIRROR_SESSION] = "--name web-to-ids --network-interface-id web "
+					"--traffic-mirror-target-id ids "
+					"--traffic-mirror-filter-id all --session-number 1",
 };
 
 void help_command(const struct kind *k, const struct command *cmd)

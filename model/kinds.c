@@ -28,6 +28,9 @@ const struct kind *const kinds[KIND_COUNT] = {
 	[KIND_FIREWALL_RULE_GROUP] = &firewall_rule_group_kind,
 	[KIND_QUERY_LOG_CONFIG] = &query_log_config_kind,
 	[KIND_FLOW_LOG] = &flow_log_kind,
+	[KIND_TRAFFIC_MIRROR_TARGET] = &traffic_mirror_target_kind,
+	[KIND_TRAFFIC_MIRROR_FILTER] = &traffic_mirror_filter_kind,
+	[KIND_TRAFFIC_MIRROR_SESSION] = &traffic_mirror_session_kind,
 };
 
 struct sandbox *object_sandbox(struct object *o)

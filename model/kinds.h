@@ -337,6 +337,45 @@ struct flow_log {
 };
 enum flow_log_traffic { FLOW_LOG_ACCEPT, FLOW_LOG_REJECT, FLOW_LOG_ALL };
 
+/* VPC Traffic Mirroring guide. A target stays when its interface goes, and gets nothing then. */
+struct traffic_mirror_target {
+	struct object o;
+	char *network_interface_id; /* NULL: it went */
+	int type;		    /* computed: "network-interface" */
+	char *description;
+};
+
+struct port_range {
+	int64_t from_port, to_port; /* both 0: all */
+};
+
+struct traffic_mirror_rule {
+	int64_t rule_number;
+	int rule_action; /* enum traffic_mirror_action */
+	int protocol;	 /* -1: all */
+	struct cidr source, destination;
+	struct port_range source_ports, destination_ports; /* of TCP and UDP */
+	char *description;
+};
+enum traffic_mirror_action { MIRROR_ACCEPT, MIRROR_REJECT };
+
+struct traffic_mirror_filter {
+	struct object o;
+	struct list ingress, egress; /* struct traffic_mirror_rule */
+	struct list services;	     /* int: 0 is amazon-dns, the only one */
+	char *description;
+};
+
+struct traffic_mirror_session {
+	struct object o;
+	char *network_interface_id; /* source; the session goes with it */
+	char *target_id, *filter_id;
+	int64_t session_number;
+	int64_t packet_length; /* 0: all */
+	int64_t virtual_network_id;
+	char *description;
+};
+
 /* The kind's struct of an object; no check at run time beyond an assert. */
 #define AS(type, obj)	    ((struct type *)(obj))
 #define AS_CONST(type, obj) ((const struct type *)(obj))

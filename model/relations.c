@@ -164,6 +164,8 @@ const char *model_object_vpc(const struct model *m, const struct object *o)
 		return vpc_of_id(m, AS_CONST(instance, o)->subnet_id);
 	case KIND_ELASTIC_IP:
 		return vpc_of_id(m, AS_CONST(elastic_ip, o)->network_interface_id);
+	case KIND_TRAFFIC_MIRROR_SESSION:
+		return vpc_of_id(m, AS_CONST(traffic_mirror_session, o)->network_interface_id);
 	case KIND_SECURITY_GROUP_RULE:
 		return vpc_of_id(m, AS_CONST(security_group_rule, o)->group_id);
 	case KIND_FUNCTION:

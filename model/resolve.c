@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "model/kinds.h"
 #include "model/model.h"
 #include "model/object.h"
 #include "model/suggest.h"
@@ -39,6 +40,9 @@ static const char *const not_found_codes[KIND_COUNT] = {
 	[KIND_FIREWALL_RULE_GROUP] = "ResourceNotFoundException",
 	[KIND_QUERY_LOG_CONFIG] = "ResourceNotFoundException",
 	[KIND_FLOW_LOG] = "InvalidFlowLogId.NotFound",
+	[KIND_TRAFFIC_MIRROR_TARGET] = "InvalidTrafficMirrorTargetId.NotFound",
+	[KIND_TRAFFIC_MIRROR_FILTER] = "InvalidTrafficMirrorFilterId.NotFound",
+	[KIND_TRAFFIC_MIRROR_SESSION] = "InvalidTrafficMirrorSessionId.NotFound",
 };
 
 static const char *kind_name(enum kind_id kind)

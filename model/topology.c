@@ -36,7 +36,10 @@ static const enum kind_id order[] = {KIND_PREFIX_LIST,
 				     KIND_FIREWALL_DOMAIN_LIST,
 				     KIND_FIREWALL_RULE_GROUP,
 				     KIND_QUERY_LOG_CONFIG,
-				     KIND_FLOW_LOG};
+				     KIND_FLOW_LOG,
+				     KIND_TRAFFIC_MIRROR_TARGET,
+				     KIND_TRAFFIC_MIRROR_FILTER,
+				     KIND_TRAFFIC_MIRROR_SESSION};
 
 static bool is_nested(enum kind_id kind)
 {

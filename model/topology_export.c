@@ -621,6 +621,55 @@ static bool is_free_standing(const struct export *x, const struct object *o)
 	return !is_own_address(o, name);
 }
 
+/* An interface by the name of what has it, where that leads back to it. */
+static struct json *interface_reference(const struct export *x, const char *id)
+{
+	const struct object *eni = model_get(x->m, id), *back;
+	const char *holder = eni ? AS_CONST(network_interface, eni)->attachment_id : NULL;
+	const struct object *o = holder ? model_get(x->m, holder) : NULL;
+
+	if (o && o->name &&
+	    !model_resolve(x->m, KIND_NETWORK_INTERFACE, o->name, NULL, &back, NULL) && back == eni)
+		return json_new_str(o->name);
+	return json_new_str(id);
+}
+
+static void export_mirror_filter(const struct export *x, const struct object *o)
+{
+	static const char *const lists[] = {"IngressFilterRules", "EgressFilterRules"};
+	struct json *out = plain(o);
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		const struct field *f = field_find(o->kind->fields, lists[i]);
+		const struct list *l = field_at_const(f, o);
+
+		if (l->n)
+			json_set(out, lists[i], value_print(f, l));
+	}
+	json_set(block(x->doc, "TrafficMirrorFilters"), name_of(o), out);
+}
+
+static void export_mirror_target(const struct export *x, const struct object *o)
+{
+	const char *id = AS_CONST(traffic_mirror_target, o)->network_interface_id;
+	struct json *out = plain(o);
+
+	if (id)
+		json_set(out, "Interface", interface_reference(x, id));
+	json_set(block(x->doc, "TrafficMirrorTargets"), name_of(o), out);
+}
+
+static void export_mirror_session(const struct export *x, const struct object *o)
+{
+	const struct traffic_mirror_session *s = AS_CONST(traffic_mirror_session, o);
+	struct json *out = plain(o);
+
+	json_set(out, "Interface", interface_reference(x, s->network_interface_id));
+	json_set(out, "Target", reference(x, s->target_id, NULL));
+	json_set(out, "Filter", reference(x, s->filter_id, NULL));
+	json_set(block(x->doc, "TrafficMirrorSessions"), name_of(o), out);
+}
+
 static void export_object(const struct export *x, const struct object *o)
 {
 	switch (o->kind->kind) {
@@ -652,6 +701,15 @@ static void export_object(const struct export *x, const struct object *o)
 	case KIND_FLOW_LOG:
 		export_flow_log(x, o);
 		break;
+	case KIND_TRAFFIC_MIRROR_TARGET:
+		export_mirror_target(x, o);
+		break;
+	case KIND_TRAFFIC_MIRROR_FILTER:
+		export_mirror_filter(x, o);
+		break;
+	case KIND_TRAFFIC_MIRROR_SESSION:
+		export_mirror_session(x, o);
+		break;
 	default:
 		export_dns(x, o);
 	}
@@ -673,7 +731,10 @@ int topology_export(const struct model *m, const char *lab, bool canonical, stru
 					   KIND_FIREWALL_DOMAIN_LIST,
 					   KIND_FIREWALL_RULE_GROUP,
 					   KIND_QUERY_LOG_CONFIG,
-					   KIND_FLOW_LOG};
+					   KIND_FLOW_LOG,
+					   KIND_TRAFFIC_MIRROR_TARGET,
+					   KIND_TRAFFIC_MIRROR_FILTER,
+					   KIND_TRAFFIC_MIRROR_SESSION};
 	const struct model own = model_of_lab(m, lab);
 	struct export x = {&own, lab, canonical, json_new_obj()};
 

@@ -133,6 +133,23 @@ static const struct key flow_log_keys[] = {{"Vpc", "VpcId"},
 					   {"LogDestinationType", "LogDestinationType"},
 					   {"Tags", "Tags"},
 					   {0}};
+static const struct key mirror_target_keys[] = {
+	{"Interface", "NetworkInterfaceId"}, {"Description", "Description"}, {"Tags", "Tags"}, {0}};
+static const struct key mirror_filter_keys[] = {{"IngressFilterRules", "IngressFilterRules"},
+						{"EgressFilterRules", "EgressFilterRules"},
+						{"NetworkServices", "NetworkServices"},
+						{"Description", "Description"},
+						{"Tags", "Tags"},
+						{0}};
+static const struct key mirror_session_keys[] = {{"Interface", "NetworkInterfaceId"},
+						 {"Target", "TrafficMirrorTargetId"},
+						 {"Filter", "TrafficMirrorFilterId"},
+						 {"SessionNumber", "SessionNumber"},
+						 {"PacketLength", "PacketLength"},
+						 {"VirtualNetworkId", "VirtualNetworkId"},
+						 {"Description", "Description"},
+						 {"Tags", "Tags"},
+						 {0}};
 /* Of the file itself, beside top_blocks. */
 static const char *const file_keys[] = {"$schema", "Lab", "PacketLossPercent", "Tests"};
 
@@ -151,6 +168,9 @@ const struct block top_blocks[] = {{"Vpcs", KIND_VPC},
 				   {"FirewallRuleGroups", KIND_FIREWALL_RULE_GROUP},
 				   {"QueryLogConfigs", KIND_QUERY_LOG_CONFIG},
 				   {"FlowLogs", KIND_FLOW_LOG},
+				   {"TrafficMirrorTargets", KIND_TRAFFIC_MIRROR_TARGET},
+				   {"TrafficMirrorFilters", KIND_TRAFFIC_MIRROR_FILTER},
+				   {"TrafficMirrorSessions", KIND_TRAFFIC_MIRROR_SESSION},
 				   {0}};
 const struct block vpc_blocks[] = {
 	{"Subnets", KIND_SUBNET},	   {"SecurityGroups", KIND_SECURITY_GROUP},
@@ -181,6 +201,9 @@ const struct key *block_keys(enum kind_id kind)
 		[KIND_FIREWALL_RULE_GROUP] = rule_group_keys,
 		[KIND_QUERY_LOG_CONFIG] = query_log_keys,
 		[KIND_FLOW_LOG] = flow_log_keys,
+		[KIND_TRAFFIC_MIRROR_TARGET] = mirror_target_keys,
+		[KIND_TRAFFIC_MIRROR_FILTER] = mirror_filter_keys,
+		[KIND_TRAFFIC_MIRROR_SESSION] = mirror_session_keys,
 	};
 
 	return blocks[kind];

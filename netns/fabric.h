@@ -113,4 +113,10 @@ int fabric_list(struct fabric *f, int (*fn)(void *arg, const struct attachment_s
 /* Puts the program (again) on a host-side veth. */
 int fabric_attach_program(struct fabric *f, uint32_t ifindex, struct err *e);
 
+/* A pair of links within the fabric for copies of packets: what is sent by the first comes, in the
+ * pieces and with the checksums that it would have on a wire, to the program at the second one's
+ * ingress. Made at the first call, and with that program from every call on. *ret: the first one's
+ * interface index. */
+int fabric_mirror_device(struct fabric *f, int prog_fd, uint32_t *ret, struct err *e);
+
 #endif

@@ -37,7 +37,9 @@ static struct mac host_mac(uint32_t ifindex)
 	return (struct mac){{0x02, 0xfe, ifindex >> 24, ifindex >> 16, ifindex >> 8, ifindex}};
 }
 
-static void peer_nest(struct nl_msg *m, int peer_netns, const char *name, uint32_t ifindex)
+/* peer_netns: -1: that of the link itself. */
+static void peer_nest(struct nl_msg *m, int peer_netns, const char *name, uint32_t ifindex,
+		      uint32_t mtu)
 {
 	struct ifinfomsg i = {.ifi_index = ifindex};
 	struct nlattr *info = nla_nest_start(m, IFLA_LINKINFO), *data, *peer;
@@ -47,8 +49,9 @@ static void peer_nest(struct nl_msg *m, int peer_netns, const char *name, uint32
 	peer = nla_nest_start(m, VETH_INFO_PEER);
 	nlmsg_append(m, &i, sizeof(i), NLMSG_ALIGNTO);
 	nla_put_string(m, IFLA_IFNAME, name);
-	nla_put_u32(m, IFLA_MTU, PEER_MTU);
-	nla_put_u32(m, IFLA_NET_NS_FD, peer_netns);
+	nla_put_u32(m, IFLA_MTU, mtu);
+	if (peer_netns >= 0)
+		nla_put_u32(m, IFLA_NET_NS_FD, peer_netns);
 	nla_nest_end(m, peer);
 	nla_nest_end(m, data);
 	nla_nest_end(m, info);
@@ -69,7 +72,20 @@ void veth_add(struct batch *b, uint32_t ifindex, int peer_netns, const char *pee
 	nla_put(m, IFLA_ADDRESS, sizeof(mac.b), mac.b);
 	nla_put_u32(m, IFLA_MTU, PEER_MTU);
 	nla_put_u32(m, IFLA_GROUP, VETH_PENDING);
-	peer_nest(m, peer_netns, peer_name, peer);
+	peer_nest(m, peer_netns, peer_name, peer, PEER_MTU);
+}
+
+void veth_pair_add(struct batch *b, const char *name, uint32_t ifindex, const char *peer_name,
+		   uint32_t peer, uint32_t mtu)
+{
+	struct nl_msg *m =
+		link_msg(b, "netns.pair_add", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, ifindex);
+
+	if (!m)
+		return;
+	nla_put_string(m, IFLA_IFNAME, name);
+	nla_put_u32(m, IFLA_MTU, mtu);
+	peer_nest(m, -1, peer_name, peer, mtu);
 }
 
 static void filter_put(struct nl_msg *m, int prog_fd)
@@ -153,6 +169,27 @@ void link_up(struct batch *b, const char *step, uint32_t ifindex)
 	batch_add(b, step, RTM_SETLINK, 0, &i, sizeof(i));
 }
 
+/* Within IFLA_AF_SPEC. */
+static void no_address_put(struct nl_msg *m)
+{
+	struct nlattr *inet6 = nla_nest_start(m, AF_INET6);
+
+	nla_put_u8(m, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	nla_nest_end(m, inet6);
+}
+
+void link_no_address(struct batch *b, uint32_t ifindex)
+{
+	struct nl_msg *m = link_msg(b, "netns.address_mode_set", RTM_SETLINK, 0, ifindex);
+	struct nlattr *spec;
+
+	if (!m)
+		return;
+	spec = nla_nest_start(m, IFLA_AF_SPEC);
+	no_address_put(m);
+	nla_nest_end(m, spec);
+}
+
 /* As /proc/sys/net/ipv4/conf/<name>/forwarding does. */
 static void forwarding_put(struct nl_msg *m)
 {
@@ -167,7 +204,7 @@ void peer_set(struct batch *b, uint32_t ifindex, const char *name, const struct 
 	      uint16_t mtu, bool forwards)
 {
 	struct nl_msg *m = link_msg(b, "netns.peer_set", RTM_SETLINK, 0, ifindex);
-	struct nlattr *spec, *inet, *inet6;
+	struct nlattr *spec, *inet;
 
 	if (!m)
 		return;
@@ -180,9 +217,7 @@ void peer_set(struct batch *b, uint32_t ifindex, const char *name, const struct 
 		forwarding_put(m);
 		nla_nest_end(m, inet);
 	}
-	inet6 = nla_nest_start(m, AF_INET6);
-	nla_put_u8(m, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
-	nla_nest_end(m, inet6);
+	no_address_put(m);
 	nla_nest_end(m, spec);
 }
 

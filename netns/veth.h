@@ -32,6 +32,9 @@ struct veth_state {
  * there, 0: the kernel chooses. */
 void veth_add(struct batch *b, uint32_t ifindex, int peer_netns, const char *peer_name,
 	      uint32_t peer);
+/* A pair that lies in the fabric with both ends, and is no attachment. */
+void veth_pair_add(struct batch *b, const char *name, uint32_t ifindex, const char *peer_name,
+		   uint32_t peer, uint32_t mtu);
 /* Puts the program on the link's ingress, in place of any of ours. */
 void veth_program_add(struct batch *b, uint32_t ifindex, int prog_fd);
 /* Makes it an attachment. */
@@ -42,6 +45,9 @@ void veth_group_delete(struct batch *b, enum veth_group group);
 
 /* In either namespace. */
 void link_up(struct batch *b, const char *step, uint32_t ifindex);
+
+/* No IPv6 address is generated; before link_up. */
+void link_no_address(struct batch *b, uint32_t ifindex);
 
 /* In the sandbox. No IPv6 address is generated. forwards: IPv4 that comes by it may go on. */
 void peer_set(struct batch *b, uint32_t ifindex, const char *name, const struct mac *mac,

@@ -61,10 +61,11 @@ static uint64_t now(void)
 /* ---- one item ---- */
 
 /* New paths matter to no flow that stands; changed and removed ones do. A route is both: a more
- * specific one takes flows over. */
+ * specific one takes flows over; and a mirror takes those that stand. */
 static void note_paths(struct apply *a, const struct item *it, const struct shadow_counts *c)
 {
-	if (c->updated || c->deleted || (c->inserted && it->type == ITEM_ROUTE))
+	if (c->updated || c->deleted ||
+	    (c->inserted && (it->type == ITEM_ROUTE || it->type == ITEM_MIRROR)))
 		a->paths_changed = true;
 	if (it->type == ITEM_ENI && c->updated)
 		a->groups_changed = true;
@@ -102,6 +103,18 @@ static int put_rules(struct apply *a, const struct item *it, struct err *e)
 	return rc;
 }
 
+/* The links that copies take are made for the first session. */
+static int put_mirror(struct apply *a, const struct item *it, struct err *e)
+{
+	uint32_t device = 0;
+	int rc = fabric_mirror_device(a->cfg.fabric, dataplane_mirror_prog(a->cfg.dp), &device, e);
+
+	if (rc)
+		return rc;
+	dataplane_set_mirror_device(a->cfg.dp, device);
+	return put_bound(a, it, e);
+}
+
 static int put(struct apply *a, const struct item *it, struct err *e)
 {
 	switch (it->type) {
@@ -112,6 +125,8 @@ static int put(struct apply *a, const struct item *it, struct err *e)
 		return links_put(a->links, it, e);
 	case ITEM_SANDBOX:
 		return sandboxes_put(a->cfg.sandboxes, it, e);
+	case ITEM_MIRROR:
+		return put_mirror(a, it, e);
 	case ITEM_DNS_ZONE ... ITEM_DNS_LOG:
 		resolver_touch(a->cfg.resolver, it);
 		a->dns_changed = true;

@@ -166,6 +166,58 @@ static int put_route(const struct bind *b, const struct item *it, struct err *e)
 	return rc ? rc : shadow_put(b->shadow, DP_ROUTES, &key, &v);
 }
 
+/* IPv4 ranges as those of mapped addresses. */
+static void put_range(const struct cidr *c, struct ip128 *net, struct ip128 *mask)
+{
+	unsigned len = cidr_len128(c);
+
+	*net = ip128_from(&c->ip);
+	for (unsigned i = 0; i < 16; i++)
+		mask->b[i] = len >= 8 * (i + 1) ? 0xff
+			     : len > 8 * i	? (uint8_t)(0xff00 >> (len - 8 * i))
+						: 0;
+}
+
+static void put_filter(const struct item_mirror_rule *v, uint32_t n, struct mirror_filter *out)
+{
+	out->n = n;
+	for (uint32_t i = 0; i < n; i++) {
+		struct mirror_rule *r = &out->rules[i];
+
+		put_range(&v[i].source, &r->saddr, &r->smask);
+		put_range(&v[i].destination, &r->daddr, &r->dmask);
+		r->sport_first = v[i].sport_first;
+		r->sport_last = v[i].sport_last;
+		r->dport_first = v[i].dport_first;
+		r->dport_last = v[i].dport_last;
+		r->family = v[i].source.ip.family;
+		r->any_protocol = v[i].protocol < 0;
+		r->protocol = (uint8_t)(v[i].protocol < 0 ? 0 : v[i].protocol);
+		r->reject = v[i].reject;
+	}
+}
+
+static int put_mirror(const struct bind *b, const struct item *it, struct err *e)
+{
+	const struct item_mirror *body = it->body;
+	struct mirror v = {.n = body->n};
+	int rc = 0;
+	uint32_t key = number(b->names, NAME_INTERFACE, it->key, &rc, e);
+
+	for (uint32_t i = 0; i < body->n; i++) {
+		const struct item_mirror_session *from = &body->sessions[i];
+		struct mirror_session *s = &v.sessions[i];
+
+		s->target = ip128_from(&from->target);
+		s->vni = from->vni;
+		s->packet_length = from->packet_length;
+		s->flags = from->dns ? MIRROR_DNS : 0;
+		put_filter(from->in, from->n_in, &s->in);
+		put_filter(from->out, from->n_out, &s->out);
+	}
+	return rc ? rc : shadow_put(b->shadow, DP_MIRRORS, &key, &v);
+}
+
 static void claim_name(const struct item *it, char *ret, size_t len)
 {
 	snprintf(ret, len, "%s %s", item_type_name(it->type), it->key);
@@ -179,7 +231,7 @@ int bind_put(const struct bind *b, const struct item *it, struct shadow_counts *
 		[ITEM_VPC] = put_vpc,	      [ITEM_SUBNET] = put_subnet,
 		[ITEM_ENI] = put_eni,	      [ITEM_NAT] = put_nat,
 		[ITEM_GATEWAY] = put_gateway, [ITEM_ADDRESS] = put_address,
-		[ITEM_ROUTE] = put_route,
+		[ITEM_ROUTE] = put_route,     [ITEM_MIRROR] = put_mirror,
 	};
 	char claim[160];
 	int rc;

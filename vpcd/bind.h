@@ -16,7 +16,7 @@ struct bind {
 };
 
 /* Puts the entries of an item of type ITEM_VPC, ITEM_SUBNET, ITEM_ENI, ITEM_NAT, ITEM_GATEWAY,
- * ITEM_ADDRESS or ITEM_ROUTE, all or none. counts: what had to be written. */
+ * ITEM_ADDRESS, ITEM_ROUTE or ITEM_MIRROR, all or none. counts: what had to be written. */
 int bind_put(const struct bind *b, const struct item *it, struct shadow_counts *counts,
 	     struct err *e);
 int bind_remove(const struct bind *b, const struct item *it, struct err *e);

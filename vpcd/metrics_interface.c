@@ -2,6 +2,7 @@
  * Series of network interfaces, by their ids and the names of what has them.
  */
 #include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,6 +158,59 @@ static uint64_t value_of(const struct figures *f, enum series s)
 	return values[s];
 }
 
+/* ---- traffic mirroring ---- */
+
+struct mirror_put {
+	const struct names *names;
+	struct buf *out;
+	const char *name;
+	size_t in, out_at; /* of struct mirror_count: what to print of each direction */
+};
+
+static void put_mirror_count(const struct mirror_put *m, uint32_t ifindex, const char *direction,
+			     uint64_t value)
+{
+	buf_printf(m->out, "vpcd_%s{", m->name);
+	interface_label(m->names, ifindex, m->out);
+	buf_printf(m->out, ",direction=\"%s\"} %llu\n", direction, (unsigned long long)value);
+}
+
+static int put_mirror(void *arg, uint32_t ifindex, const struct mirror_count *c)
+{
+	const struct mirror_put *m = arg;
+
+	if (!names_symbol(m->names, NAME_INTERFACE, ifindex))
+		return 0;
+	put_mirror_count(m, ifindex, "in", *(const uint64_t *)((const char *)c + m->in));
+	put_mirror_count(m, ifindex, "out", *(const uint64_t *)((const char *)c + m->out_at));
+	return 0;
+}
+
+static void mirror_metrics_put(struct dataplane *dp, const struct names *n, struct buf *out)
+{
+	static const struct {
+		const char *name, *help;
+		size_t in, out;
+	} counts[] = {
+		{"mirrored_packets_total", "Packets of the interface that were copied to a target.",
+		 offsetof(struct mirror_count, in.packets),
+		 offsetof(struct mirror_count, out.packets)},
+		{"mirrored_bytes_total", "Bytes of their frames, before they were cut.",
+		 offsetof(struct mirror_count, in.bytes), offsetof(struct mirror_count, out.bytes)},
+		{"mirror_skipped_packets_total", "Packets that no target got for want of a way.",
+		 offsetof(struct mirror_count, skipped_in.packets),
+		 offsetof(struct mirror_count, skipped_out.packets)},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+		struct mirror_put m = {n, out, counts[i].name, counts[i].in, counts[i].out};
+
+		buf_printf(out, "# HELP vpcd_%s %s\n# TYPE vpcd_%s counter\n", m.name,
+			   counts[i].help, m.name);
+		dataplane_mirror_counts(dp, put_mirror, &m, NULL);
+	}
+}
+
 void interface_metrics_put(struct interface_metrics *m, struct dataplane *dp, const struct names *n,
 			   const struct model *model, struct buf *out)
 {
@@ -178,6 +232,7 @@ void interface_metrics_put(struct interface_metrics *m, struct dataplane *dp, co
 			buf_printf(out, "} %llu\n", (unsigned long long)value_of(f, s));
 		}
 	}
+	mirror_metrics_put(dp, n, out);
 	buf_puts(out, "# HELP vpcd_network_interface_info Whose interface it is, and where.\n"
 		      "# TYPE vpcd_network_interface_info gauge\n");
 	names_each(n, NAME_INTERFACE, put_info, &(struct info){model, out});

@@ -20,8 +20,9 @@ static const struct {
 	[NAME_TABLE] = {"rtb", 1, INT32_MAX},
 	[NAME_GATEWAY] = {"igw", 1, INT32_MAX},
 	[NAME_NAT] = {"nat", 1, INT32_MAX},
-	/* 1 is lo; small ones leave room for what the kernel numbers by itself */
-	[NAME_INTERFACE] = {"if", 1024, INT32_MAX},
+	/* 1 is lo; small ones leave room for what the kernel numbers by itself, those above for
+	 * netns/mirror.c; 28 bits go into the mark of a copy (bpf/lib/mirror.h) */
+	[NAME_INTERFACE] = {"if", 1024, 0x0ffffeff},
 	[NAME_GROUPS] = {"groups", 1, 0},
 	[NAME_ACL] = {"acl", 1, 0},
 	[NAME_CLASSIFIER] = {"cls", 1, INT32_MAX},

@@ -62,6 +62,7 @@ static const char *const type_names[ITEM_TYPE_COUNT] = {
 	[ITEM_GATEWAY] = "internet gateway",
 	[ITEM_ADDRESS] = "address",
 	[ITEM_ROUTE] = "route",
+	[ITEM_MIRROR] = "traffic mirror",
 	[ITEM_SANDBOX] = "sandbox",
 	[ITEM_DNS_ZONE] = "dns zone",
 	[ITEM_DNS_RECORD] = "dns record",

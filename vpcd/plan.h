@@ -27,6 +27,7 @@ enum item_type {
 	ITEM_GATEWAY,	   /* key: internet gateway id, while it is attached */
 	ITEM_ADDRESS,	   /* key: "<vpc id> <address>" */
 	ITEM_ROUTE,	   /* key: "<route table id> <destination>" */
+	ITEM_MIRROR,	   /* key: eni id: its traffic mirror sessions */
 	ITEM_SANDBOX,	   /* key: instance, function or internet host id: its process */
 	ITEM_DNS_ZONE,	   /* key: "<view> <origin>"; view: vpc id or SYMBOL_INTERNET */
 	ITEM_DNS_RECORD,   /* key: "<view> <owner> <hash of all of it>" */
@@ -133,6 +134,26 @@ struct item_route {
 	struct cidr destination;
 	uint32_t target;     /* enum route_target of abi.h */
 	char id[SYMBOL_LEN]; /* TARGET_PEERING: the peer VPC */
+};
+
+struct item_mirror_rule {
+	bool reject;
+	int16_t protocol; /* -1: all */
+	struct cidr source, destination;
+	uint16_t sport_first, sport_last, dport_first, dport_last;
+};
+
+struct item_mirror_session {
+	struct ip target; /* IPv4 */
+	uint32_t vni, packet_length;
+	bool dns;
+	uint32_t n_in, n_out;			 /* rules, by number */
+	struct item_mirror_rule in[10], out[10]; /* MIRROR_RULES */
+};
+
+struct item_mirror {
+	uint32_t n;				/* sessions whose target is there, by number */
+	struct item_mirror_session sessions[3]; /* MIRROR_SESSIONS */
 };
 
 struct item_record {
@@ -274,6 +295,9 @@ void plan_emit_attachment(struct plan_pass *pp, const char *id, const struct ite
 			  const struct cidr *more);
 /* ITEM_GROUPS of an interface's groups (list of char *): their symbol; "" for none. */
 void plan_emit_groups(struct plan_pass *pp, const struct list *groups, char *ret_symbol);
+/* ITEM_MIRROR of an interface that sessions have as their source: the flags (enum eni_flags) that
+ * it has for them. */
+uint32_t plan_emit_mirror(struct plan_pass *pp, const struct network_interface *eni);
 /* The table with a VPC's blocks alone. */
 void plan_local_table(const char *vpc, char *ret_symbol);
 

@@ -28,6 +28,15 @@ static void add_referrer(void *arg, const struct object *o)
 	add(arg, o->id);
 }
 
+/* A session's items are its source's, whatever of it (target, filter) has changed. */
+static void add_source(struct set *s, const char *id)
+{
+	const struct object *o = model_get(s->m, id);
+
+	if (o && o->kind->kind == KIND_TRAFFIC_MIRROR_SESSION)
+		add(s, AS_CONST(traffic_mirror_session, o)->network_interface_id);
+}
+
 static void add(struct set *s, const char *id)
 {
 	struct member *found;
@@ -43,6 +52,7 @@ static void add(struct set *s, const char *id)
 	symbol_set(found->id, id);
 	HASH_ADD_STR(s->members, id, found);
 	model_referrers(s->m, id, KIND_NONE, add_referrer, s);
+	add_source(s, id);
 }
 
 /* Records that name an instance ("@db") depend on it by name, not by reference. */
@@ -119,6 +129,9 @@ static void add_reads(struct set *s, const struct object *o)
 	case KIND_NAT_GATEWAY:
 		add(s, AS_CONST(nat_gateway, o)->network_interface_id);
 		add(s, AS_CONST(nat_gateway, o)->allocation_id);
+		break;
+	case KIND_TRAFFIC_MIRROR_SESSION:
+		add(s, AS_CONST(traffic_mirror_session, o)->network_interface_id);
 		break;
 	case KIND_NETWORK_ACL:
 		add_default_acl_readers(s, AS_CONST(network_acl, o));

@@ -174,6 +174,7 @@ static void emit_eni(struct plan_pass *pp, const struct network_interface *eni,
 		en.flags |= ENI_SOURCE_DEST_CHECK;
 	if (eni->interface_type == INTERFACE_LAMBDA)
 		en.flags |= ENI_ALWAYS_TRACKED;
+	en.flags |= plan_emit_mirror(pp, eni);
 	en.mac = eni->mac_address;
 	en.mtu = MTU_VPC;
 	en.address = eni->private_ip_address;

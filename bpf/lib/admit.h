@@ -4,6 +4,7 @@
 #ifndef VPCD_BPF_LIB_ADMIT_H
 #define VPCD_BPF_LIB_ADMIT_H
 
+#include "bpf/lib/mirror.h"
 #include "bpf/lib/nat.h"
 #include "bpf/lib/route.h"
 
@@ -121,6 +122,7 @@ static __always_inline void forward_fill(struct walk *w, const struct dp_config 
 		f->flags |= FLOW_SNAT;
 	if (!ip128_equal(&w->key.daddr, &w->at.daddr))
 		f->flags |= FLOW_DNAT;
+	f->mirror = w->mirror = mirror_choose(w);
 	if (w->target.loss)
 		f->flags |= FLOW_LOSSY;
 	if (w->key.protocol == IPPROTO_TCP && (w->is.tcp_flags & TCP_FIN))
@@ -143,6 +145,7 @@ static __always_inline void reverse_fill(struct walk *w)
 	f->output_ifindex = w->key.ifindex;
 	__builtin_memcpy(f->dmac, w->self.mac, 6);
 	f->output = w->self.output;
+	f->mirror = 0; /* until it walks */
 	f->flags = FLOW_REPLY | FLOW_ACL_UNKNOWN |
 		   (flags & (FLOW_ROUTED | FLOW_TRACKED_IN | FLOW_TRACKED_OUT | FLOW_EGRESS_ONLY |
 			     FLOW_CLOSING));
@@ -438,6 +441,7 @@ __noinline int walk_again(struct walk *w)
 	if (w->output_ifindex != same)
 		return readmit(w, f, cfg);
 	f->mtu = w->mtu;
+	f->mirror = mirror_choose(w);
 	flow_set_routed(f, w->flow_flags & FLOW_ROUTED);
 	if (w->target.loss)
 		__sync_fetch_and_or(&f->flags, FLOW_LOSSY);

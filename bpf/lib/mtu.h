@@ -7,6 +7,8 @@
 #ifndef VPCD_BPF_LIB_MTU_H
 #define VPCD_BPF_LIB_MTU_H
 
+#include <linux/pkt_cls.h>
+
 #include "bpf/lib/drop.h"
 #include "bpf/lib/link.h"
 #include "bpf/lib/parse4.h"

@@ -96,7 +96,9 @@ struct walk {
 	__u32 target_ifindex; /* whose; 0: nobody's yet */
 	__u32 flow_flags;
 	__u32 mtu;
-	__u32 rule; /* bit of the rule that matched last */
+	__u32 rule;   /* bit of the rule that matched last */
+	__u32 mirror; /* mirror_choose()'s */
+	struct tuple mirror_at;
 	/* The gate that refused, as in struct drop_event: set by groups and ACLs, when they do. */
 	__u32 refused_number, refused_rule;
 

@@ -12,7 +12,8 @@ extern const struct kind vpc_kind, subnet_kind, route_table_kind, internet_gatew
 	network_acl_kind, network_interface_kind, instance_kind, function_kind, internet_host_kind,
 	hosted_zone_kind, record_set_kind, prefix_list_kind, egress_only_internet_gateway_kind,
 	vpc_peering_connection_kind, dhcp_options_kind, resolver_rule_kind,
-	firewall_domain_list_kind, firewall_rule_group_kind, query_log_config_kind, flow_log_kind;
+	firewall_domain_list_kind, firewall_rule_group_kind, query_log_config_kind, flow_log_kind,
+	traffic_mirror_target_kind, traffic_mirror_filter_kind, traffic_mirror_session_kind;
 
 /* Replaces an owned string; NULL clears. -ENOMEM leaves it. */
 int text_set(char **p, const char *value, struct err *e);

@@ -152,6 +152,25 @@ static void make_resolver(struct txn *t, struct net n)
 	     n.subnet);
 }
 
+static void make_mirror(struct txn *t, struct net n)
+{
+	const char *source = make(t, KIND_INSTANCE, "{'SubnetId': '%s'}", n.subnet);
+	const char *sink = make(t, KIND_NETWORK_INTERFACE, "{'SubnetId': '%s'}", n.subnet);
+	const char *target = make(t, KIND_TRAFFIC_MIRROR_TARGET,
+				  "{'NetworkInterfaceId': '%s', 'Description': 'ids'}", sink);
+	const char *filter =
+		make(t, KIND_TRAFFIC_MIRROR_FILTER,
+		     "{'NetworkServices': ['amazon-dns'], 'IngressFilterRules': [{'RuleNumber': 9, "
+		     "'RuleAction': 'reject', 'Protocol': 'udp', 'SourceCidrBlock': '::/0', "
+		     "'DestinationCidrBlock': '::/0', 'SourcePortRange': {'FromPort': 1, 'ToPort': "
+		     "2}, 'DestinationPortRange': {'FromPort': 3, 'ToPort': 4}}]}");
+
+	make(t, KIND_TRAFFIC_MIRROR_SESSION,
+	     "{'NetworkInterfaceId': '%s', 'TrafficMirrorTargetId': '%s', 'TrafficMirrorFilterId': "
+	     "'%s', 'SessionNumber': 5, 'PacketLength': 128, 'VirtualNetworkId': 99}",
+	     GET(instance, t, source)->network_interface_id, target, filter);
+}
+
 /* Some of every kind, most fields set. */
 static void make_all(struct txn *t)
 {
@@ -172,6 +191,7 @@ static void make_all(struct txn *t)
 	make_sandboxes(t, n, sg);
 	make_names(t, n);
 	make_resolver(t, n);
+	make_mirror(t, n);
 	for (int k = KIND_NONE + 1; k < KIND_COUNT; k++)
 		assert_true(count(txn_model(t), k) > 0);
 }

@@ -198,6 +198,38 @@ static bool create_network(struct fixture *f, struct txn *t)
 	}
 }
 
+#define MIRROR_ANY "'SourceCidrBlock': '0.0.0.0/0', 'DestinationCidrBlock': '0.0.0.0/0'"
+
+static bool create_mirror(struct fixture *f, struct txn *t)
+{
+	const struct model *m = txn_model(t);
+	int n = pick(f, 20);
+
+	switch (pick(f, 4)) {
+	case 0:
+		return make(t, KIND_TRAFFIC_MIRROR_TARGET, "{'NetworkInterfaceId': '%s'}",
+			    any(f, m, KIND_NETWORK_INTERFACE));
+	case 1:
+		return make(t, KIND_TRAFFIC_MIRROR_FILTER,
+			    "{'EgressFilterRules': [{'RuleNumber': %d, 'RuleAction': "
+			    "'accept', " MIRROR_ANY
+			    "}, {'RuleNumber': 10, 'RuleAction': 'reject', " MIRROR_ANY "}]}",
+			    11 + n);
+	case 2:
+		return patch(t, any(f, m, KIND_TRAFFIC_MIRROR_FILTER),
+			     "{'IngressFilterRules': [{'RuleNumber': %d, 'RuleAction': "
+			     "'accept', " MIRROR_ANY "}], 'NetworkServices': [%s]}",
+			     n + 1, n % 2 ? "'amazon-dns'" : "");
+	default:
+		return make(t, KIND_TRAFFIC_MIRROR_SESSION,
+			    "{'NetworkInterfaceId': '%s', 'TrafficMirrorTargetId': '%s',"
+			    " 'TrafficMirrorFilterId': '%s', 'SessionNumber': %d}",
+			    any(f, m, KIND_NETWORK_INTERFACE),
+			    any(f, m, KIND_TRAFFIC_MIRROR_TARGET),
+			    any(f, m, KIND_TRAFFIC_MIRROR_FILTER), n + 1);
+	}
+}
+
 static bool create_workload(struct fixture *f, struct txn *t)
 {
 	const struct model *m = txn_model(t);
@@ -317,7 +349,7 @@ static bool update_workload(struct fixture *f, struct txn *t)
 
 static bool step(struct fixture *f, struct txn *t)
 {
-	switch (pick(f, 10)) {
+	switch (pick(f, 11)) {
 	case 0:
 		return !txn_delete(
 			t,
@@ -334,6 +366,8 @@ static bool step(struct fixture *f, struct txn *t)
 		return create_workload(f, t);
 	case 7:
 		return create_policy(f, t);
+	case 8:
+		return create_mirror(f, t);
 	default:
 		return create_network(f, t);
 	}
