@@ -348,19 +348,30 @@ static __always_inline int readmit(struct walk *w, struct flow *f, const struct 
 	const __u32 own = flags & FLOW_REPLY ? FLOW_TRACKED_IN : FLOW_TRACKED_OUT;
 	const __u32 paths =
 		((FLOW_TRACKED_IN | FLOW_TRACKED_OUT) & ~own) | FLOW_ROUTED | FLOW_ACL_UNKNOWN;
+	int kept, claimed;
 
 	reply_key_fill(w);
 	forward_fill(w, cfg);
 	w->flow.flags = (flags & ~paths) |
 			(tracked_flags(w->flow_flags, flags & FLOW_REPLY) & ~own) |
 			(w->flow_flags & FLOW_ROUTED);
-	if (!flow_swap(f, FLOW_LIVE, FLOW_CLAIMED))
+	kept = reply_half(w, 1);
+	claimed = kept == REPLY_WANTED &&
+		  !flow_claim(&w->reverse_key, &w->key, &w->flow, w->now, OVER_EXPIRED);
+	/* The port that it has from its NAT gateway is another flow's there. */
+	if (w->nat && !(flags & FLOW_REPLY) && kept == REPLY_WANTED && !claimed) {
+		flow_close_pair(&w->key, f);
+		return DROP_FLOW_PATH;
+	}
+	if (!flow_swap(f, FLOW_LIVE, FLOW_CLAIMED)) {
+		if (claimed)
+			flow_set_state(&w->reverse_key, FLOW_CLAIMED, FLOW_CLOSED);
 		return DROP_FLOW_RACE;
+	}
 	flow_publish(&w->key, &w->flow, PUBLISH_AGAIN);
-	if (reply_half(w, 1) == REPLY_KEPT)
-		return DROP_NONE;
-	w->flow.flags = w->flow_flags | (flags & (FLOW_SNAT | FLOW_DNAT | FLOW_EGRESS_ONLY));
-	if (!flow_claim(&w->reverse_key, &w->key, &w->flow, w->now, OVER_EXPIRED)) {
+	if (claimed) {
+		w->flow.flags =
+			w->flow_flags | (flags & (FLOW_SNAT | FLOW_DNAT | FLOW_EGRESS_ONLY));
 		reverse_fill(w);
 		flow_publish(&w->reverse_key, &w->flow, PUBLISH_NEW);
 	}
@@ -370,7 +381,7 @@ static __always_inline int readmit(struct walk *w, struct flow *f, const struct 
 static __always_inline void flow_recall(struct walk *w, const struct flow *f)
 {
 	w->is.has_flow = 1;
-	w->nat = w->old_nat = f->nat;
+	w->old_nat = f->nat;
 	w->old.saddr = f->saddr;
 	w->old.daddr = f->daddr;
 	w->old.sport = f->sport;

@@ -191,7 +191,6 @@ static __always_inline int error_match(struct __sk_buff *skb, struct walk *w)
  * the walk's decision, or the reason. */
 __noinline int error_judge(struct __sk_buff *skb, struct walk *w)
 {
-	__u32 nat;
 	int reason;
 
 	w = walk_own(w);
@@ -199,13 +198,12 @@ __noinline int error_judge(struct __sk_buff *skb, struct walk *w)
 		return DROP_INTERNAL;
 	if (!error_match(skb, w))
 		return -1;
-	nat = w->nat;
 	reason = walk_run(w);
 	if (reason)
 		return reason;
 	/* Another gateway's translation says nothing to who gets it. The error may be of a router
 	 * on the way, whose address is its own. */
-	if (w->nat != nat || !ip128_equal(&w->at.daddr, &w->old.daddr) ||
+	if (w->nat != w->old_nat || !ip128_equal(&w->at.daddr, &w->old.daddr) ||
 	    (ip128_equal(&w->key.saddr, &w->quoted_key.saddr) &&
 	     !ip128_equal(&w->at.saddr, &w->old.saddr)))
 		return DROP_FLOW_PATH;

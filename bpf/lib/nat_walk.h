@@ -77,6 +77,7 @@ __noinline int walk_nat_return(struct walk *w)
 	/* The flow's own, not one that its packets would pass now. */
 	if (!n || !w->is.has_flow || w->old_nat != number)
 		return DROP_NAT_UNSOLICITED;
+	w->nat = number;
 	w->vpc = n->vpc;
 	w->hops++;
 	if (w->subnet != n->subnet) {
@@ -152,7 +153,7 @@ __noinline int walk_nat(struct walk *w)
 		return DROP_NAT_PROTOCOL;
 	if (w->is.fragment && w->key.protocol != IPPROTO_UDP)
 		return DROP_NAT_FRAGMENT;
-	if (w->nat && !w->is.has_flow)
+	if (w->nat)
 		return DROP_LOOP;
 	w->nat = number;
 	w->hops++;

@@ -229,6 +229,75 @@ static void each_of_both_forgets_in_its_own_time(void **state)
 	assert_drops(w, A, &p, DROP_NAT_UNSOLICITED);
 }
 
+/* Enters what A got of C's connection at B too, as another client's. */
+static void put_port_taken_at_b(struct world *w)
+{
+	struct flow_list *l = flows_of(w);
+
+	for (size_t i = 0; i < l->n; i++) {
+		struct flow_key k = l->keys[i];
+		struct flow f = l->flows[i];
+
+		if (k.ifindex != A)
+			continue;
+		k.ifindex = B;
+		f.daddr.w[3] ^= htonl(1);
+		assert_int_equal(bpf_map_update_elem(w->dp->flows.fd, &k, &f, BPF_NOEXIST), 0);
+		return;
+	}
+	fail();
+}
+
+/* A port is the gateway's, address's and destination's, whichever middlebox is behind the gateway:
+ * a flow that goes to another one, where its port is another client's, ends. */
+static void a_port_that_is_taken_behind_another_middlebox_ends_the_flow(void **state)
+{
+	struct world *w = *state;
+	struct packet p;
+	unsigned port;
+
+	put_inspection(w);
+	put_eni(w, A, 16, 1, 1, 0);
+	put_eni(w, B, 16, 1, 1, 0);
+	packet_udp(&p, mac_of(C), router_mac, ip_of(C), 4000, IP_HOST, 53);
+	assert_passes(w, C, &p);
+	port = packet_sport(&p);
+	put_port_taken_at_b(w);
+	put_route(w, 3, 0, 0, TARGET_ENI, B);
+	dataplane_bump_generation(w->dp);
+	packet_udp(&p, mac_of(C), router_mac, ip_of(C), 4000, IP_HOST, 53);
+	assert_drops(w, C, &p, DROP_FLOW_PATH);
+	packet_udp(&p, mac_of(C), router_mac, ip_of(C), 4000, IP_HOST, 53);
+	assert_passes(w, C, &p);
+	assert_memory_equal(p.b, mac_of(B), 6);
+	assert_int_not_equal(packet_sport(&p), port);
+}
+
+/* A flow that goes to another middlebox keeps its port, if that is free there. */
+static void a_port_is_kept_behind_another_middlebox(void **state)
+{
+	struct world *w = *state;
+	struct packet p;
+	unsigned port;
+
+	put_inspection(w);
+	put_eni(w, A, 16, 1, 1, 0);
+	put_eni(w, B, 16, 1, 1, 0);
+	packet_udp(&p, mac_of(C), router_mac, ip_of(C), 4000, IP_HOST, 53);
+	assert_passes(w, C, &p);
+	port = packet_sport(&p);
+	put_route(w, 3, 0, 0, TARGET_ENI, B);
+	dataplane_bump_generation(w->dp);
+	packet_udp(&p, mac_of(C), router_mac, ip_of(C), 4000, IP_HOST, 53);
+	assert_passes(w, C, &p);
+	assert_memory_equal(p.b, mac_of(B), 6);
+	assert_int_equal(packet_sport(&p), port);
+	packet_udp(&p, mac_of(B), router_mac, IP_HOST, 53, NAT_IP, port);
+	assert_passes(w, B, &p);
+	assert_int_equal(packet_dst(&p), ip_of(C));
+	assert_int_equal(packet_dport(&p), 4000);
+}
+
 /* A private gateway has no public address, whoever carries its packets to the internet gateway. */
 static void a_middlebox_lends_a_private_nat_gateway_no_address(void **state)
 {
@@ -507,6 +576,8 @@ int main(void)
 		WORLD_TEST(a_nat_gateways_subnet_has_its_acl_and_routes),
 		WORLD_TEST(a_middlebox_behind_a_nat_gateway_is_passed_both_ways),
 		WORLD_TEST(each_of_both_forgets_in_its_own_time),
+		WORLD_TEST(a_port_that_is_taken_behind_another_middlebox_ends_the_flow),
+		WORLD_TEST(a_port_is_kept_behind_another_middlebox),
 		WORLD_TEST(a_middlebox_lends_a_private_nat_gateway_no_address),
 		WORLD_TEST(a_full_flow_table_refuses_new_flows_and_counts),
 		WORLD_TEST(elastic_ips_stand_for_private_addresses),

@@ -390,6 +390,7 @@ void reference_judge(struct reference *r, const char *eni, const struct packet *
 	w->nat_choice = choice;
 	ret->reason = r->reason = p->arp ? judge_arp(r, w, ret) : judge(r, w, ret);
 	ret->choices = w->nat_choices;
+	ret->by_nat = w->nat[0];
 	if (ret->reason == DROP_NAT_IDLE)
 		fill_reset(w, ret);
 }

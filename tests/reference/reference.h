@@ -43,6 +43,7 @@ struct verdict {
 	bool source_open;    /* out.src may be any of 100.64.0.0/10, fd00:ec2:0:100::/96 */
 	bool may_forget;     /* a later fragment, whose first may have lost its place */
 	bool answered;	     /* dropped, and `out` goes back to the sender */
+	bool by_nat;	     /* through a NAT gateway */
 	unsigned choices;    /* addresses that a NAT gateway had to choose from; 0: no choice */
 };
 

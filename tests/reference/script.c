@@ -475,7 +475,7 @@ static int send_packet(struct run *r, unsigned n, const char *eni, const struct 
 	reference_judge(r->reference, eni, p, choice, &v);
 	if (v.in_pieces)
 		return 0;
-	if (!p->arp && !strcmp(v.output, eni) && is_own_reply(p, &v.out))
+	if (!p->arp && !strcmp(v.output, eni) && (v.by_nat || is_own_reply(p, &v.out)))
 		return 0;
 	rc = world_send(r->world, eni, frame, len, &o, e);
 	if (rc)
