@@ -442,13 +442,20 @@ static void note_delivery(struct run *r, unsigned n, const char *from, const str
 	snprintf(d->to, ID_LEN, "%s", v->output);
 }
 
-/* A packet that comes back to its own sender as the answer to itself (untranslated, or without
- * ports that differ): nobody says what that should be. */
-static bool is_own_reply(const struct packet *sent, const struct packet *got)
+/* A packet that comes back to its own sender: nobody says what that should be if it is the answer
+ * to itself (untranslated, or without ports that differ), or if a middlebox gets back what it sent
+ * on or had translated (its own way out leads to it). */
+static bool comes_back(struct run *r, const char *eni, const struct packet *sent,
+		       const struct verdict *v)
 {
-	if (!ip_cmp(&got->src, &sent->src))
+	struct place place;
+
+	if (sent->arp || strcmp(v->output, eni))
+		return false;
+	if (v->by_nat || (place_find(model_of(r), eni, &place) && !place_owns(&place, &sent->src)))
 		return true;
-	return !packet_is_echo(sent) && sent->sport == sent->dport;
+	return !ip_cmp(&v->out.src, &sent->src) ||
+	       (!packet_is_echo(sent) && sent->sport == sent->dport);
 }
 
 /* For whoever writes a case. */
@@ -475,7 +482,7 @@ static int send_packet(struct run *r, unsigned n, const char *eni, const struct 
 	reference_judge(r->reference, eni, p, choice, &v);
 	if (v.in_pieces)
 		return 0;
-	if (!p->arp && !strcmp(v.output, eni) && (v.by_nat || is_own_reply(p, &v.out)))
+	if (comes_back(r, eni, p, &v))
 		return 0;
 	rc = world_send(r->world, eni, frame, len, &o, e);
 	if (rc)
