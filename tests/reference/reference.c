@@ -462,6 +462,9 @@ static void remember_received(struct reference *r, const struct tuple *t, const 
 
 	if (!en && !fresh && !moved && memory_ended(&r->memory, w->to.id, t))
 		return;
+	/* An echo reply to who asked nothing opens no way back, whomever it answers. */
+	if (!en && t->echo && t->dport == ECHO_REQUEST)
+		return;
 	if (!en || (fresh && (!tuple_same(&en->to, to) || !strcmp(en->out, w->from.id)))) {
 		en = memory_make(&r->memory, w->to.id, t);
 		en->tracked = w->tracked_in;
