@@ -109,7 +109,7 @@ def topology(names):
 
 
 def ours(stack, *options):
-    daemon = machine.Daemon(stack, "--max-flows", str(1 << 21), "--flow-quota", str(1 << 21),
+    daemon = machine.Daemon(stack, "--max-flows", str(1 << 22), "--flow-quota", str(1 << 21),
                             "--lab-clock", *options)
     daemon.up(topology({"client": "private", "flat": "public"}))
     host, flat = daemon.namespace("host"), daemon.namespace("flat")
