@@ -48,7 +48,6 @@ enum statement {
 	TRIM_EVENTS,
 	LIST_EVENTS,
 	SET_META,
-	DELETE_META,
 	GET_META,
 	STATEMENTS
 };
@@ -71,7 +70,6 @@ static const char *const sql[STATEMENTS] = {
 	[TRIM_EVENTS] = "DELETE FROM event WHERE seq <= (SELECT max(seq) FROM event) - ?",
 	[LIST_EVENTS] = "SELECT revision, event FROM event WHERE revision > ? ORDER BY seq",
 	[SET_META] = "INSERT OR REPLACE INTO meta VALUES (?, ?)",
-	[DELETE_META] = "DELETE FROM meta WHERE key = ?",
 	[GET_META] = "SELECT value FROM meta WHERE key = ?",
 };
 
@@ -465,12 +463,16 @@ int db_event(struct db *d, uint64_t revision, const char *type, const char *reas
 
 uint64_t db_revision(struct db *d)
 {
-	cleanup_free char *number = db_meta_get(d, "revision");
+	sqlite3_stmt *st = bind(d, GET_META, "s", "revision");
+	uint64_t revision = 0;
 
-	return number ? strtoull(number, NULL, 10) : 0;
+	if (st && sqlite3_step(st) == SQLITE_ROW && text(st, 0))
+		revision = strtoull(text(st, 0), NULL, 10);
+	sqlite3_reset(st);
+	return revision;
 }
 
-/* ---- events and meta ---- */
+/* ---- events ---- */
 
 int db_events(struct db *d, uint64_t since, size_t limit, void (*fn)(void *arg, const char *event),
 	      void *arg, struct err *e)
@@ -493,20 +495,4 @@ int db_events(struct db *d, uint64_t since, size_t limit, void (*fn)(void *arg, 
 	r = r == SQLITE_DONE ? 0 : db_error(d, e, "read events");
 	sqlite3_reset(st);
 	return r;
-}
-
-int db_meta_set(struct db *d, const char *key, const char *value, struct err *e)
-{
-	return value ? run(d, e, SET_META, "ss", key, value) : run(d, e, DELETE_META, "s", key);
-}
-
-char *db_meta_get(struct db *d, const char *key)
-{
-	sqlite3_stmt *st = bind(d, GET_META, "s", key);
-	char *value = NULL;
-
-	if (st && sqlite3_step(st) == SQLITE_ROW && text(st, 0))
-		value = strdup(text(st, 0));
-	sqlite3_reset(st);
-	return value;
 }

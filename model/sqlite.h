@@ -34,7 +34,4 @@ int db_event(struct db *d, uint64_t revision, const char *type, const char *reas
 int db_events(struct db *d, uint64_t since, size_t limit, void (*fn)(void *arg, const char *event),
 	      void *arg, struct err *e);
 
-int db_meta_set(struct db *d, const char *key, const char *value, struct err *e);
-char *db_meta_get(struct db *d, const char *key); /* malloc'd; NULL: none */
-
 #endif

@@ -11,8 +11,6 @@
 #include "model/txn.h"
 #include "model/types.h"
 
-#define META_PREFIX "daemon/" /* keys that are not the store's own */
-
 static int config_copy(struct store_config *to, const struct store_config *from, struct err *e)
 {
 	const char *account = from && from->account ? from->account : "123456789012";
@@ -264,27 +262,4 @@ int store_events(struct store *s, uint64_t since, size_t limit,
 	struct event_arg a = {fn, arg};
 
 	return db_events(s->db, since, limit, event_text, &a, e);
-}
-
-static char *meta_key(const char *key)
-{
-	char *full;
-
-	return asprintf(&full, META_PREFIX "%s", key) < 0 ? NULL : full;
-}
-
-int store_meta_set(struct store *s, const char *key, const char *value, struct err *e)
-{
-	cleanup_free char *full = meta_key(key);
-
-	if (!full)
-		return err_sys(e, -ENOMEM, "%s", key);
-	return db_meta_set(s->db, full, value, e);
-}
-
-char *store_meta_get(struct store *s, const char *key)
-{
-	cleanup_free char *full = meta_key(key);
-
-	return full ? db_meta_get(s->db, full) : NULL;
 }

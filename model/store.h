@@ -183,8 +183,4 @@ int store_event(struct store *s, const char *id, const char *type, const char *r
 int store_events(struct store *s, uint64_t since, size_t limit,
 		 void (*fn)(void *arg, const struct json *event), void *arg, struct err *e);
 
-/* Small values of the daemon's own (not objects); NULL value deletes. malloc'd result. */
-int store_meta_set(struct store *s, const char *key, const char *value, struct err *e);
-char *store_meta_get(struct store *s, const char *key);
-
 #endif

@@ -199,8 +199,3 @@ bool touched_has(const struct touched *t, const char *attachment)
 {
 	return t->all || (attachment[0] && is_marked(t, ITEM_ENI, attachment));
 }
-
-bool touched_is_all(const struct touched *t)
-{
-	return t->all;
-}

@@ -16,6 +16,5 @@ int touched_find(const struct plan *before, const struct plan *after, struct tou
 		 struct err *e);
 void touched_free(struct touched *t); /* NULL ok */
 bool touched_has(const struct touched *t, const char *attachment);
-bool touched_is_all(const struct touched *t);
 
 #endif

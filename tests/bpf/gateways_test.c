@@ -229,6 +229,19 @@ static void each_of_both_forgets_in_its_own_time(void **state)
 	assert_drops(w, A, &p, DROP_NAT_UNSOLICITED);
 }
 
+/* The NAT port of a flow of C's that middlebox A sends on; B could. */
+static unsigned open_by_a(struct world *w)
+{
+	struct packet p;
+
+	put_inspection(w);
+	put_eni(w, A, 16, 1, 1, 0);
+	put_eni(w, B, 16, 1, 1, 0);
+	packet_udp(&p, mac_of(C), router_mac, ip_of(C), 4000, IP_HOST, 53);
+	assert_passes(w, C, &p);
+	return packet_sport(&p);
+}
+
 /* Enters what A got of C's connection at B too, as another client's. */
 static void put_port_taken_at_b(struct world *w)
 {
@@ -253,15 +266,9 @@ static void put_port_taken_at_b(struct world *w)
 static void a_port_that_is_taken_behind_another_middlebox_ends_the_flow(void **state)
 {
 	struct world *w = *state;
+	unsigned port = open_by_a(w);
 	struct packet p;
-	unsigned port;
 
-	put_inspection(w);
-	put_eni(w, A, 16, 1, 1, 0);
-	put_eni(w, B, 16, 1, 1, 0);
-	packet_udp(&p, mac_of(C), router_mac, ip_of(C), 4000, IP_HOST, 53);
-	assert_passes(w, C, &p);
-	port = packet_sport(&p);
 	put_port_taken_at_b(w);
 	put_route(w, 3, 0, 0, TARGET_ENI, B);
 	dataplane_bump_generation(w->dp);
@@ -277,15 +284,9 @@ static void a_port_that_is_taken_behind_another_middlebox_ends_the_flow(void **s
 static void a_port_is_kept_behind_another_middlebox(void **state)
 {
 	struct world *w = *state;
+	unsigned port = open_by_a(w);
 	struct packet p;
-	unsigned port;
 
-	put_inspection(w);
-	put_eni(w, A, 16, 1, 1, 0);
-	put_eni(w, B, 16, 1, 1, 0);
-	packet_udp(&p, mac_of(C), router_mac, ip_of(C), 4000, IP_HOST, 53);
-	assert_passes(w, C, &p);
-	port = packet_sport(&p);
 	put_route(w, 3, 0, 0, TARGET_ENI, B);
 	dataplane_bump_generation(w->dp);
 	packet_udp(&p, mac_of(C), router_mac, ip_of(C), 4000, IP_HOST, 53);

@@ -569,25 +569,6 @@ static void oldest_events_are_dropped(void **state)
 	store_close(s);
 }
 
-static void meta_is_kept_apart(void **state)
-{
-	struct store *s = open_store(path);
-	char *value;
-
-	make_lab(s);
-	assert_int_equal(store_meta_set(s, "revision", "seven", NULL), 0);
-	assert_int_equal(store_meta_set(s, "gone", "x", NULL), 0);
-	assert_int_equal(store_meta_set(s, "gone", NULL, NULL), 0);
-	store_close(s);
-	s = open_store(path);
-	assert_int_equal(store_revision(s), 1);
-	value = store_meta_get(s, "revision");
-	assert_string_equal(value, "seven");
-	free(value);
-	assert_null(store_meta_get(s, "gone"));
-	store_close(s);
-}
-
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(int argc, char **argv)
@@ -611,7 +592,6 @@ int main(int argc, char **argv)
 		CASE(events_tell_what_happened_by_revision),
 		CASE(event_names_object_lab_and_state),
 		CASE(oldest_events_are_dropped),
-		CASE(meta_is_kept_apart),
 	};
 
 	if (argc == 2)
